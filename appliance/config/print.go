@@ -1,0 +1,91 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Print writes every setting as YAML that Load reads back to the same Config, with what it is and where its value came from.
+func (e *Effective) Print(w io.Writer) error {
+	var out bytes.Buffer
+	group := ""
+	for i := range settings {
+		s := &settings[i]
+		if s.Group != group {
+			if group != "" {
+				out.WriteByte('\n')
+			}
+			group = s.Group
+			fmt.Fprintf(&out, "# %s\n", group)
+		}
+		value, err := scalarText(s.Value(&e.Config).String())
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&out, "%-40s # %s\n", s.Name+": "+value, e.Origin(s.Name))
+	}
+	if err := e.printTopics(&out); err != nil {
+		return err
+	}
+	_, err := w.Write(out.Bytes())
+	return err
+}
+
+func (e *Effective) printTopics(out *bytes.Buffer) error {
+	if len(e.Config.Topics) == 0 {
+		return nil
+	}
+	out.WriteString("\n# What the members of a topic's events mean\ntopics:\n")
+	for _, name := range slices.Sorted(maps.Keys(e.Config.Topics)) {
+		topic := e.Config.Topics[name]
+		node := yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+		add := func(key, value string) {
+			if value != "" {
+				node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, stringNode(value))
+			}
+		}
+		add(timeColumn, topic.Columns.Time)
+		if topic.Columns.Time != "" {
+			add(timeFormat, topic.Columns.Unit.String())
+		}
+		add(shardKey, topic.Columns.Key)
+		columns, err := yaml.Marshal(&node)
+		if err != nil {
+			return err
+		}
+		key, err := scalarText(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "  %s: %s # %s\n", key, bytes.TrimSuffix(columns, []byte("\n")), Origin{Kind: FromFile, Name: e.File, Line: topic.Line})
+	}
+	return nil
+}
+
+// stringNode is a string that YAML will not take for anything else.
+func stringNode(text string) *yaml.Node {
+	var n yaml.Node
+	n.SetString(text)
+	return &n
+}
+
+// scalarText writes a value on one line, quoted where YAML would read something else.
+func scalarText(text string) (string, error) {
+	node := stringNode(text)
+	node.Style = 0
+	if text == "" || bytes.ContainsAny([]byte(text), "\n\r") {
+		node.Style = yaml.DoubleQuotedStyle
+	}
+	// Numbers, off and the like are read as they are written (see reading.scalar), so only the syntax needs quotes.
+	node.Tag = ""
+	out, err := yaml.Marshal(node)
+	if err != nil {
+		return "", err
+	}
+	return string(bytes.TrimSuffix(out, []byte("\n"))), nil
+}

@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// Limits that settings are held against. The storage's own (segstore, ring) are compared with these by a test of the appliance.
+const (
+	SegmentBytesMin = 64 << 10
+	SegmentBytesMax = 1 << 30  // positions in a segment's index have 32 bits
+	BodyBytesMin    = 1 << 10  // the wires' own smallest limit: an add_events GET carries up to 1 KiB
+	BodyBytesMax    = 64 << 20 // a body is held in memory while it is parsed
+	RingBytesMin    = 64 << 10
+	RingBytesMax    = 1 << 30
+	// RingShare: a ring takes messages up to this part of its size, so that wrapping around always finds room.
+	RingShare = 8
+	// MessageOverhead is more than a record's frame, topic and offsets add to its key and value in the ring and in a segment.
+	MessageOverhead = 1 << 10
+
+	RetentionMin = time.Second
+	TimeoutMin   = 100 * time.Millisecond
+	TimeoutMax   = time.Hour
+)
+
+// Validate says what does not fit together, all of it, and what to do. nil: the Config can be run.
+func (c *Config) Validate() error {
+	return errors.Join(append(append(c.checkRanges(), c.checkRelations()...), c.checkListeners()...)...)
+}
+
+func (c *Config) checkRanges() (all []error) {
+	complain := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	if strings.TrimSpace(c.DataDir) == "" {
+		complain("data-dir is empty: name a directory")
+	}
+	switch {
+	case c.Log == "" || c.Log == "local":
+	case strings.HasPrefix(c.Log, "kafka://"):
+		complain("log: this version keeps its log in the data directory only, a Kafka cluster is not in it yet: write local, or leave log out")
+	default:
+		complain("log: %q is not known: write local, or leave log out", c.Log)
+	}
+	size := func(name string, bytes, least, most int64) {
+		if bytes < least || bytes > most {
+			complain("%s is %s: choose from %s to %s", name, FormatSize(bytes), FormatSize(least), FormatSize(most))
+		}
+	}
+	size("segment-bytes", c.SegmentBytes, SegmentBytesMin, SegmentBytesMax)
+	size("max-body-bytes", c.MaxBodyBytes, BodyBytesMin, BodyBytesMax)
+	if c.RingBytes != 0 {
+		size("ring-bytes", c.RingBytes, RingBytesMin, RingBytesMax)
+	}
+	if c.Retention < RetentionMin {
+		complain("retention is %s: choose at least %s, as 24h", FormatDuration(c.Retention), FormatDuration(RetentionMin))
+	}
+	timeout := func(name string, d time.Duration) {
+		if d < TimeoutMin || d > TimeoutMax {
+			complain("%s is %s: choose from %s to %s", name, FormatDuration(d), FormatDuration(TimeoutMin), FormatDuration(TimeoutMax))
+		}
+	}
+	timeout("header-timeout", c.HeaderTimeout)
+	timeout("read-timeout", c.ReadTimeout)
+	timeout("write-timeout", c.WriteTimeout)
+	timeout("idle-timeout", c.IdleTimeout)
+	timeout("shutdown-timeout", c.ShutdownTimeout)
+	if len(c.Roles) == 0 {
+		complain("roles is empty: name at least one of %s", strings.Join(Roles, ", "))
+	}
+	return all
+}
+
+func (c *Config) checkRelations() (all []error) {
+	complain := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	largest := c.MaxBodyBytes + MessageOverhead
+	if c.RingBytes != 0 && c.RingBytes < RingShare*largest {
+		complain("ring-bytes %s is too small for max-body-bytes %s: a ring takes messages up to an eighth of its size; choose at least %s, or 0",
+			FormatSize(c.RingBytes), FormatSize(c.MaxBodyBytes), FormatSize(roundUp(RingShare*largest, 1<<20)))
+	}
+	if c.SegmentBytes < largest {
+		complain("segment-bytes %s is too small for max-body-bytes %s: a record must fit into a segment; choose at least %s",
+			FormatSize(c.SegmentBytes), FormatSize(c.MaxBodyBytes), FormatSize(roundUp(largest, 64<<10)))
+	}
+	if c.RetentionBytes != 0 && c.RetentionBytes < 2*c.SegmentBytes {
+		complain("retention-bytes %s is less than two segments: retention deletes whole segments; choose at least %s, or a smaller segment-bytes",
+			FormatSize(c.RetentionBytes), FormatSize(2*c.SegmentBytes))
+	}
+	if c.MaxConnsPerIP > c.MaxConnections {
+		complain("max-conns-per-ip %d is more than max-connections %d: lower it, or leave it 0", c.MaxConnsPerIP, c.MaxConnections)
+	}
+	if c.HeaderTimeout > c.ReadTimeout {
+		complain("header-timeout %s is longer than read-timeout %s, which covers the header too: lower it",
+			FormatDuration(c.HeaderTimeout), FormatDuration(c.ReadTimeout))
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		complain("tls-cert and tls-key belong together: give both, or neither for a self-signed certificate")
+	}
+	return all
+}
+
+// checkListeners finds two listeners that could not both be bound.
+func (c *Config) checkListeners() (all []error) {
+	taken := map[string]string{}
+	for i := range settings {
+		v, isAddress := settings[i].Value(c).(addressValue)
+		if !isAddress || *v.at == Off {
+			continue
+		}
+		host, port, err := net.SplitHostPort(*v.at)
+		if err != nil {
+			all = append(all, fmt.Errorf("%s: %q is not an address: write host:port, or off", settings[i].Name, *v.at))
+			continue
+		}
+		if port == "0" {
+			continue // the kernel gives each its own
+		}
+		at := net.JoinHostPort(host, port)
+		if other, twice := taken[at]; twice {
+			all = append(all, fmt.Errorf("%s and %s both listen on %s: give one another port, or off", other, settings[i].Name, at))
+		}
+		taken[at] = settings[i].Name
+	}
+	return all
+}
+
+func roundUp(n, unit int64) int64 { return (n + unit - 1) / unit * unit }
