@@ -1,0 +1,258 @@
+package appliance
+
+import (
+	"bytes"
+	"encoding/json"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// root is the module's directory, seen from this package's.
+const root = ".."
+
+const module = "penstock/"
+
+// edges is who may import whom: for each package, those of ours and those of other modules that its code, tests aside, may name.
+// A row ending in /* is for every package below that has no row of its own. A package without a row, and an import that its row
+// does not have, fail the test: an edge is added here knowingly, and the reason for it belongs in ARCHITECTURE.md.
+var edges = map[string][]string{
+	// The leaves know nothing of ours.
+	"wire":     {},
+	"ring":     {"golang.org/x/sys"},
+	"segstore": {"golang.org/x/sys"},
+	"tuning":   {"golang.org/x/sys"},
+
+	"wire/*":        {"wire", "github.com/valyala/fastjson"}, // a format
+	"wire/formats":  {"wire", "wire/*"},                      // the list of them
+	"wire/wiretest": {"wire"},                                // their golden runner
+	"segstore/dict": {"segstore", "github.com/dgraph-io/ristretto"},
+
+	"appliance/config":  {"wire", "go.yaml.in/yaml"},
+	"appliance/catalog": {"wire"},
+	"appliance/shard":   {"wire", "ring", "segstore", "tuning", "github.com/cespare/xxhash"},
+	"appliance/intake": {"wire", "tuning", "appliance/shard",
+		"github.com/valyala/fasthttp", "github.com/klauspost/compress", "golang.org/x/sys"},
+	"appliance/admin": {"wire", "segstore", "appliance/shard", "appliance/catalog"},
+	"appliance/kafka": {"wire", "segstore", "appliance/shard", "github.com/twmb/franz-go"},
+	"appliance":       {"wire", "wire/formats", "ring", "segstore", "tuning", "appliance/*", "github.com/VictoriaMetrics/metrics"},
+	"appliance/cmd/*": {"wire", "wire/formats", "segstore", "tuning", "appliance", "appliance/*", "github.com/spf13"},
+
+	// Proofs measure or attack anything.
+	"benchmarks/*": {"wire", "wire/*", "ring", "segstore", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
+	"benchmarks":   {"wire", "wire/*", "ring", "segstore", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
+	"fuzz":         {"wire", "wire/*", "ring", "segstore"},
+}
+
+// goPackage is what we need of `go list -json`.
+type goPackage struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+}
+
+func listPackages(t *testing.T) []goPackage {
+	t.Helper()
+	list := exec.Command("go", "list", "-e", "-json=ImportPath,Imports,TestImports,XTestImports", "./...")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []goPackage
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p goPackage
+		if err := decoder.Decode(&p); err == io.EOF {
+			return packages
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+// rowOf finds a package's row: its own, else the nearest one with a star.
+func rowOf(name string) (allowed []string, ok bool) {
+	if allowed, ok = edges[name]; ok {
+		return allowed, true
+	}
+	for parent := name; strings.Contains(parent, "/"); {
+		parent = parent[:strings.LastIndexByte(parent, '/')]
+		if allowed, ok = edges[parent+"/*"]; ok {
+			return allowed, true
+		}
+	}
+	return nil, false
+}
+
+// allows reports whether a row has an import: ours by name or star, another module's by the beginning of its path.
+func allows(allowed []string, path string) bool {
+	name, ours := strings.CutPrefix(path, module)
+	for _, a := range allowed {
+		if ours {
+			if parent, star := strings.CutSuffix(a, "/*"); a == name || star && strings.HasPrefix(name, parent+"/") {
+				return true
+			}
+		} else if path == a || strings.HasPrefix(path, a+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// foreign reports whether an import is neither ours nor the standard library's (whose paths have no dot in the first element).
+func foreign(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return strings.Contains(first, ".")
+}
+
+func TestLayering(t *testing.T) {
+	packages := listPackages(t)
+	if len(packages) < 8 {
+		t.Fatalf("go list found %d packages only", len(packages))
+	}
+	for _, p := range packages {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		allowed, ok := rowOf(name)
+		if !ok {
+			t.Errorf("package %s has no row in the table of edges", name)
+			continue
+		}
+		for _, path := range p.Imports {
+			if (strings.HasPrefix(path, module) || foreign(path)) && !allows(allowed, path) {
+				t.Errorf("%s imports %s, which its row in the table of edges does not have", name, path)
+			}
+		}
+		for _, path := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			// Tests may import more, but an arrow up the layers is wrong there too, and proofs are nobody's parts.
+			up := isLeaf(name) && strings.HasPrefix(path, module+"appliance")
+			proof := strings.HasPrefix(path, module+"benchmarks") || strings.HasPrefix(path, module+"fuzz")
+			if up || proof && !strings.HasPrefix(name, "benchmarks") && !strings.HasPrefix(name, "fuzz") {
+				t.Errorf("%s, or a test of it, imports %s", name, path)
+			}
+		}
+	}
+}
+
+func isLeaf(name string) bool {
+	first, _, _ := strings.Cut(name, "/")
+	return slices.Contains([]string{"wire", "ring", "segstore", "tuning"}, first)
+}
+
+// only is who may name a library that the rest must not know, tests aside.
+var only = map[string][]string{
+	"github.com/valyala/fasthttp":    {"appliance/intake", "benchmarks"},
+	"github.com/dgraph-io/ristretto": {"segstore/dict"},
+	"github.com/twmb/franz-go":       {"appliance/kafka", "benchmarks"},
+}
+
+func TestLibrariesStayWhereTheyBelong(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		for _, path := range p.Imports {
+			for library, knowers := range only {
+				knows := func(knower string) bool { return name == knower || strings.HasPrefix(name, knower+"/") }
+				if strings.HasPrefix(path, library) && !slices.ContainsFunc(knowers, knows) {
+					t.Errorf("%s imports %s; only %s may", name, path, strings.Join(knowers, " and "))
+				}
+			}
+		}
+	}
+}
+
+// nearTheMachine is the files that may use unsafe or golang.org/x/sys, and why.
+var nearTheMachine = map[string]string{
+	"segstore/disk_linux.go":           "allocates, maps, syncs and advises",
+	"segstore/segment.go":              "tells a fault in a mapping from any other",
+	"ring/ring.go":                     "atomic words inside a byte buffer",
+	"appliance/intake/socket_linux.go": "SO_REUSEPORT and its relatives",
+	"tuning/pin_linux.go":              "thread affinity",
+}
+
+// pureImports is what the standard library offers to packages that only turn bytes into records: nothing that reaches the world.
+var pureImports = []string{"bytes", "encoding/base64", "encoding/binary", "errors", "fmt", "hash/crc32", "iter", "math", "math/bits",
+	"slices", "strconv", "strings", "time", "unicode", "unicode/utf8", "unicode/utf16"}
+
+// readsTheClock is what even a package that may know time.Duration must not call.
+var readsTheClock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+
+func TestFilesNearTheMachine(t *testing.T) {
+	eachGoFile(t, func(path string, file *ast.File, _ *token.FileSet) {
+		for _, spec := range file.Imports {
+			name, _ := strconv.Unquote(spec.Path.Value)
+			if (name == "unsafe" || strings.HasPrefix(name, "golang.org/x/sys")) && nearTheMachine[path] == "" {
+				t.Errorf("%s imports %s and is not in the list of files near the machine", path, name)
+			}
+		}
+	})
+}
+
+func TestWireIsPure(t *testing.T) {
+	eachGoFile(t, func(path string, file *ast.File, set *token.FileSet) {
+		if !strings.HasPrefix(path, "wire/") || strings.HasPrefix(path, "wire/wiretest/") {
+			return
+		}
+		for _, spec := range file.Imports {
+			name, _ := strconv.Unquote(spec.Path.Value)
+			if !foreign(name) && !strings.HasPrefix(name, module) && !slices.Contains(pureImports, name) {
+				t.Errorf("%s imports %s: a format knows no socket, file, clock, goroutine or flag", path, name)
+			}
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				t.Errorf("%s starts a goroutine", set.Position(n.Pos()))
+			case *ast.SelectorExpr:
+				if x, ok := n.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(readsTheClock, n.Sel.Name) {
+					t.Errorf("%s reads the clock with time.%s: the time of arrival is in the Request", set.Position(n.Pos()), n.Sel.Name)
+				}
+			}
+			return true
+		})
+	})
+}
+
+// eachGoFile parses every Go file of the module that is not a test, for any platform. path is slashed, from the module's root.
+func eachGoFile(t *testing.T, f func(path string, file *ast.File, set *token.FileSet)) {
+	t.Helper()
+	files := 0
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			if hidden := strings.HasPrefix(d.Name(), ".") && d.Name() != root; hidden || d.Name() == "testdata" {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		files++
+		set := token.NewFileSet()
+		file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		f(filepath.ToSlash(relative), file, set)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 20 {
+		t.Fatalf("found %d Go files only", files)
+	}
+}
