@@ -1,0 +1,160 @@
+package wiretest
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"penstock/wire"
+)
+
+// A flag in a library is against our rules; this library is only ever part of a test binary.
+var update = flag.Bool("update", false, "write what the formats do now into their .want files")
+
+// Golden runs every case of the folder testdata against its .want file, and requires the folder to have what Missing asks for.
+func Golden(t *testing.T, f wire.Format) {
+	t.Helper()
+	const dir = "testdata"
+	cases := Cases(t, dir)
+	for _, c := range cases {
+		t.Run(c.Name, func(t *testing.T) {
+			got, err := c.Run(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *update {
+				if err := os.WriteFile(c.wantFile(), []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(c.wantFile())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("%s\n--- want\n%s\n--- got\n%s\n(-update accepts what it got)", c.Name, want, got)
+			}
+		})
+	}
+	wants, _ := filepath.Glob(filepath.Join(dir, "*.want"))
+	for _, file := range wants {
+		if !slices.ContainsFunc(cases, func(c *Case) bool { return c.wantFile() == file }) {
+			t.Errorf("%s has no .req beside it", file)
+		}
+	}
+	for _, missing := range Missing(t, f, dir) {
+		t.Error(missing)
+	}
+}
+
+func (c *Case) wantFile() string { return strings.TrimSuffix(c.file, ".req") + ".want" }
+
+// Run takes the case through its format and tells what came of it, as a .want file does.
+func (c *Case) Run(f wire.Format) (string, error) {
+	if c.Method == "STREAM" {
+		return c.runStream(f)
+	}
+	route := Route(f, c.Method, c.Path)
+	if route == nil {
+		return "", fmt.Errorf("%s has no route for %s %s", f.Name, c.Method, c.Path)
+	}
+	req := c.Request()
+	var b wire.Batch
+	fault := route.New().Parse(req, &b)
+	o := wire.Outcome{Verdict: c.Verdict, Records: len(b.Records), Reason: c.Reason, Fault: fault, Request: req}
+	if fault != nil {
+		o.Verdict = wire.Refused
+	}
+	var out strings.Builder
+	tellRecords(&out, b.Records)
+	body, status, contentType := route.Reply(nil, &o)
+	fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("\nreply %d %s", status, contentType), " "))
+	if len(body) > 0 {
+		fmt.Fprintf(&out, "%s\n", body)
+	}
+	return out.String(), nil
+}
+
+// runStream feeds the body whole, then again byte by byte, and requires the same of both.
+func (c *Case) runStream(f wire.Format) (string, error) {
+	at := slices.IndexFunc(f.Streams, func(s wire.Stream) bool { return s.Name == c.Path })
+	if at < 0 {
+		return "", fmt.Errorf("%s has no stream %s", f.Name, c.Path)
+	}
+	whole := c.feed(&f.Streams[at], max(len(c.Body), 1))
+	if bitwise := c.feed(&f.Streams[at], 1); whole != bitwise {
+		return "", fmt.Errorf("the bytes' arrival matters\n--- in one piece\n%s\n--- one by one\n%s", whole, bitwise)
+	}
+	return whole, nil
+}
+
+// feed sends the body in pieces and tells what became of each frame.
+func (c *Case) feed(s *wire.Stream, piece int) string {
+	var out strings.Builder
+	var b wire.Batch
+	parser := s.New()
+	buf, rest := []byte(nil), bytes.Clone(c.Body)
+	for {
+		advance, frame, fault := s.Split(buf, len(rest) == 0)
+		if fault != nil {
+			fmt.Fprintf(&out, "close: %s\n", fault.Append(nil))
+			return out.String()
+		}
+		if advance == 0 {
+			if len(rest) == 0 {
+				return out.String()
+			}
+			n := min(piece, len(rest))
+			buf, rest = append(buf, rest[:n]...), rest[n:]
+			continue
+		}
+		buf = buf[advance:]
+		if frame == nil {
+			continue
+		}
+		req := c.Request()
+		req.Body = frame
+		b.Reset()
+		if fault := parser.Parse(req, &b); fault != nil {
+			fmt.Fprintf(&out, "fault: %s\n", fault.Append(nil))
+		}
+		tellRecords(&out, b.Records)
+	}
+}
+
+// mostTold is how many records a .want file shows; of more it has the first and the count.
+const mostTold = 50
+
+func tellRecords(out *strings.Builder, records []wire.Record) {
+	for i := range records {
+		if i == mostTold {
+			fmt.Fprintf(out, "… %d records in all\n", len(records))
+			break
+		}
+		out.WriteString(Tell(&records[i]))
+		out.WriteByte('\n')
+	}
+}
+
+// Tell is a record in one line. The value stands as it is when it is printable text that does not begin with a quote, else quoted.
+func Tell(r *wire.Record) string {
+	key := "null"
+	if r.Key != nil {
+		key = strconv.Quote(string(r.Key))
+	}
+	value := string(r.Value)
+	odd := func(r rune) bool { return !unicode.IsPrint(r) }
+	if !utf8.ValidString(value) || value == "" || value[0] == '"' || strings.IndexFunc(value, odd) >= 0 {
+		value = strconv.Quote(value)
+	}
+	return fmt.Sprintf("topic=%s key=%s time=%d value=%s", r.Topic, key, r.Time, value)
+}
