@@ -19,14 +19,14 @@ type Config struct {
 
 	Ack          string // one of Acks
 	Shards       int    // 0 = one per CPU
-	RingBytes    int64  // per writer; 0 = derived from MaxBodyBytes
+	RingBytes    int64  // per writer; 0 = derived, see RingSize
 	PinWriters   []int  // CPU of each shard writer; empty = not pinned
 	SegmentBytes int64
 	Log          string // "local"
 
 	Retention      time.Duration
-	RetentionBytes int64 // per shard of a topic; 0 = no limit
-	MinFreeBytes   int64 // 0 = chosen from the disk's size
+	RetentionBytes int64 // all topics together; 0 = no limit
+	MinFreeBytes   int64 // below it the oldest segments go early; 0 = chosen from the disk's size
 	MaxTopics      int
 
 	Listeners      int // HTTP listeners on the same port; 0 = one per CPU
@@ -88,13 +88,13 @@ var settings = []Setting{
 		func(c *Config) Value { return sizeValue{&c.SegmentBytes} }},
 	{"retention", "Storage", "24h", "how long records are kept",
 		func(c *Config) Value { return durationValue{&c.Retention} }},
-	{"retention-bytes", "Storage", "0", "the most bytes a shard of a topic keeps; 0 is no limit",
+	{"retention-bytes", "Storage", "0", "the most bytes the logs of all topics keep; 0 is no limit",
 		func(c *Config) Value { return sizeValue{&c.RetentionBytes} }},
-	{"min-free-bytes", "Storage", "0", "free disk space below which nothing is accepted; 0 chooses from the disk's size",
+	{"min-free-bytes", "Storage", "0", "free disk space below which the oldest segments go early; 0 is 1GiB or a twentieth of the disk, whichever is less",
 		func(c *Config) Value { return sizeValue{&c.MinFreeBytes} }},
 	{"max-topics", "Storage", "1000", "the most topics that exist; a record for one more is refused",
 		func(c *Config) Value { return countValue{&c.MaxTopics, 1, 1_000_000} }},
-	{"ring-bytes", "Storage", "0", "size of the ring in front of each writer; 0 derives it from max-body-bytes",
+	{"ring-bytes", "Storage", "0", "size of the ring in front of each writer, a power of two; 0 derives it from max-body-bytes",
 		func(c *Config) Value { return sizeValue{&c.RingBytes} }},
 	{"pin-writers", "Storage", "", "CPU of each writer, as 0,1; empty leaves them to the scheduler",
 		func(c *Config) Value { return numbersValue{&c.PinWriters} }},

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"net"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ const (
 	BodyBytesMax    = 64 << 20 // a body is held in memory while it is parsed
 	RingBytesMin    = 64 << 10
 	RingBytesMax    = 1 << 30
+	ringBytesUsual  = 16 << 20
 	// RingShare: a ring takes messages up to this part of its size, so that wrapping around always finds room.
 	RingShare = 8
 	// MessageOverhead is more than a record's frame, topic and offsets add to its key and value in the ring and in a segment.
@@ -74,10 +76,14 @@ func (c *Config) checkRanges() (all []error) {
 
 func (c *Config) checkRelations() (all []error) {
 	complain := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
-	largest := c.MaxBodyBytes + MessageOverhead
-	if c.RingBytes != 0 && c.RingBytes < RingShare*largest {
+	largest := c.largestMessage()
+	switch {
+	case c.RingBytes == 0:
+	case c.RingBytes&(c.RingBytes-1) != 0:
+		complain("ring-bytes %s is not a power of two: choose %s, or 0", FormatSize(c.RingBytes), FormatSize(powerOfTwo(c.RingBytes)))
+	case c.RingBytes < RingShare*largest:
 		complain("ring-bytes %s is too small for max-body-bytes %s: a ring takes messages up to an eighth of its size; choose at least %s, or 0",
-			FormatSize(c.RingBytes), FormatSize(c.MaxBodyBytes), FormatSize(roundUp(RingShare*largest, 1<<20)))
+			FormatSize(c.RingBytes), FormatSize(c.MaxBodyBytes), FormatSize(powerOfTwo(RingShare*largest)))
 	}
 	if c.SegmentBytes < largest {
 		complain("segment-bytes %s is too small for max-body-bytes %s: a record must fit into a segment; choose at least %s",
@@ -123,6 +129,26 @@ func (c *Config) checkListeners() (all []error) {
 		taken[at] = settings[i].Name
 	}
 	return all
+}
+
+// largestMessage is the most that one record can take in a ring or a segment.
+func (c *Config) largestMessage() int64 { return c.MaxBodyBytes + MessageOverhead }
+
+// RingSize is the size of a writer's ring: what ring-bytes says, or else room for eight of the largest bodies and for a good
+// many usual ones.
+func (c *Config) RingSize() int64 {
+	if c.RingBytes != 0 {
+		return c.RingBytes
+	}
+	return max(ringBytesUsual, powerOfTwo(RingShare*c.largestMessage()))
+}
+
+// powerOfTwo is the least one that is not below n.
+func powerOfTwo(n int64) int64 {
+	if n <= 1 {
+		return 1
+	}
+	return 1 << bits.Len64(uint64(n-1))
 }
 
 func roundUp(n, unit int64) int64 { return (n + unit - 1) / unit * unit }

@@ -28,7 +28,8 @@ func TestValidate(t *testing.T) {
 		{"no roles", func(c *Config) { c.Roles = nil }, "roles is empty: name at least one of listener, config, api, import, data, string"},
 
 		{"ring below eight bodies", func(c *Config) { c.RingBytes = 8 << 20 },
-			"ring-bytes 8MiB is too small for max-body-bytes 1MiB: a ring takes messages up to an eighth of its size; choose at least 9MiB, or 0"},
+			"ring-bytes 8MiB is too small for max-body-bytes 1MiB: a ring takes messages up to an eighth of its size; choose at least 16MiB, or 0"},
+		{"ring no power of two", func(c *Config) { c.RingBytes = 17 << 20 }, "ring-bytes 17MiB is not a power of two: choose 32MiB, or 0"},
 		{"segment below a body", func(c *Config) { c.SegmentBytes = 1 << 20 },
 			"segment-bytes 1MiB is too small for max-body-bytes 1MiB: a record must fit into a segment; choose at least 1088KiB"},
 		{"retention below two segments", func(c *Config) { c.RetentionBytes = 511 << 20 },
@@ -62,7 +63,7 @@ func TestValidate(t *testing.T) {
 // TestValidateAdviceHelps takes the sizes that the errors advise.
 func TestValidateAdviceHelps(t *testing.T) {
 	c := Default()
-	c.RingBytes, c.SegmentBytes, c.RetentionBytes = 9<<20, 1088<<10, 2*1088<<10
+	c.RingBytes, c.SegmentBytes, c.RetentionBytes = 16<<20, 1088<<10, 2*1088<<10
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
@@ -70,4 +71,25 @@ func TestValidateAdviceHelps(t *testing.T) {
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestRingSizeFits: whatever body is allowed, the derived ring takes it, and would be accepted if it were written down.
+func TestRingSizeFits(t *testing.T) {
+	f := func(body, want int64) {
+		t.Helper()
+		c := Default()
+		c.MaxBodyBytes = body
+		if got := c.RingSize(); got != want {
+			t.Errorf("body %d: ring %d, want %d", body, got, want)
+		}
+		c.RingBytes = c.RingSize()
+		if err := c.Validate(); err != nil {
+			t.Errorf("body %d: %v", body, err)
+		}
+	}
+	f(BodyBytesMin, 16<<20)
+	f(1<<20, 16<<20)
+	f(2<<20-MessageOverhead, 16<<20)
+	f(2<<20-MessageOverhead+1, 32<<20)
+	f(BodyBytesMax, RingBytesMax)
 }
