@@ -10,9 +10,9 @@ import (
 	"syscall"
 )
 
-// lockName is the file in the data directory that the appliance running on it holds a lock on. Its content is only for people:
+// LockName is the file in the data directory that the appliance running on it holds a lock on. Its content is only for people:
 // the lock is the kernel's, so it is gone when the process is, however that ended.
-const lockName = "lock"
+const LockName = "lock"
 
 // Lock is held on a data directory by the one process that may change it.
 type Lock struct{ file *os.File }
@@ -34,7 +34,7 @@ func (e *LockedError) Error() string {
 // LockDir takes the lock of a data directory and writes this process's id into it. It does not wait: when another process holds
 // the lock the error is a *LockedError.
 func LockDir(dir string) (*Lock, error) {
-	path := filepath.Join(dir, lockName)
+	path := filepath.Join(dir, LockName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the data directory's lock: %w", err)
@@ -67,7 +67,7 @@ func (l *Lock) Release() error {
 // Owner says whether a process holds the lock of a data directory, and which. It changes nothing, and a directory that no
 // appliance has ever used is simply not locked.
 func Owner(dir string) (pid int, running bool, err error) {
-	path := filepath.Join(dir, lockName)
+	path := filepath.Join(dir, LockName)
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return 0, false, nil

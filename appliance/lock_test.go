@@ -49,7 +49,7 @@ func TestLockDir(t *testing.T) {
 // TestLockDirAfterACrash: the file a dead process left says nothing about who runs.
 func TestLockDirAfterACrash(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, lockName), []byte("99999999 and more than a short process id needs\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, LockName), []byte("99999999 and more than a short process id needs\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, running, err := Owner(dir); running || err != nil {
@@ -60,7 +60,7 @@ func TestLockDirAfterACrash(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Release()
-	text, err := os.ReadFile(filepath.Join(dir, lockName))
+	text, err := os.ReadFile(filepath.Join(dir, LockName))
 	if err != nil || string(text) != strconv.Itoa(os.Getpid())+"\n" {
 		t.Errorf("the lock says %q, %v", text, err)
 	}
@@ -73,7 +73,7 @@ func TestLockDirFollowsNoLink(t *testing.T) {
 	if err := os.WriteFile(other, []byte("keep"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(other, filepath.Join(dir, lockName)); err != nil {
+	if err := os.Symlink(other, filepath.Join(dir, LockName)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := LockDir(dir); err == nil {

@@ -1,0 +1,264 @@
+package appliance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"penstock/appliance/admin"
+	"penstock/appliance/catalog"
+	"penstock/appliance/config"
+	"penstock/appliance/intake"
+	"penstock/appliance/shard"
+	"penstock/tuning"
+	"penstock/wire"
+	"penstock/wire/formats"
+)
+
+// Appliance is all the parts, put together. Make it with Open, run it with Run; Run closes it.
+type Appliance struct {
+	config  config.Config
+	log     *slog.Logger
+	started time.Time
+
+	lock    *Lock
+	catalog *catalog.Catalog
+	admin   *admin.Server // nil when off
+
+	// These are there later than the admin listener that asks for them.
+	set    atomic.Pointer[shard.Set]     // nil while the logs are recovered
+	intake atomic.Pointer[intake.Server] // nil until then, when it is off, and when this process is no listener
+
+	stage  atomic.Int32
+	failed chan error // a part that stopped by itself says why; room for each
+
+	closing  sync.Once
+	closeErr error
+}
+
+// The stages of a life, for /readyz.
+const (
+	recovering = iota
+	serving
+	stopping
+)
+
+var (
+	errRecovering = errors.New("recovering: the logs are being opened")
+	errStopping   = errors.New("shutting down")
+)
+
+// Open takes the data directory, recovers what is in it and binds every listener, in that order but for the admin listener, which
+// answers from the start. c is valid (config.Load, or Validate). On error nothing stays open.
+func Open(c config.Config, log *slog.Logger) (*Appliance, error) {
+	a := &Appliance{config: c, log: log, started: time.Now(), failed: make(chan error, 2)}
+	for _, step := range []func() error{a.checkHost, a.openDir, a.openAdmin, a.openLogs, a.openIntake} {
+		if err := step(); err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
+	}
+	return a, nil
+}
+
+// checkHost refuses what this machine can't do, before anything is touched.
+func (a *Appliance) checkHost() error {
+	if len(a.config.PinWriters) == 0 {
+		return nil
+	}
+	cpus, err := tuning.CPUs()
+	if err != nil {
+		return fmt.Errorf("pin-writers: cannot ask which CPUs there are: %w", err)
+	}
+	for _, cpu := range a.config.PinWriters {
+		if !slices.Contains(cpus, cpu) {
+			return fmt.Errorf("pin-writers: this process may not use CPU %d: choose from %s, or leave pin-writers out", cpu, tuning.FormatCPUs(cpus))
+		}
+	}
+	return nil
+}
+
+func (a *Appliance) openDir() error {
+	dir := a.config.DataDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("cannot make the data directory: %w", err)
+	}
+	var err error
+	if a.lock, err = LockDir(dir); err != nil {
+		return err
+	}
+	if err := os.Remove(filepath.Join(dir, AddressesName)); err != nil && !errors.Is(err, os.ErrNotExist) { // of a run that crashed
+		return err
+	}
+	a.catalog, err = catalog.Open(filepath.Join(dir, "catalog.json"))
+	if err != nil {
+		return err
+	}
+	for topic, said := range a.config.Topics {
+		columns := &said.Columns
+		if *columns == (wire.Columns{}) {
+			columns = nil
+		}
+		if err := a.catalog.SetColumns(topic, columns); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Appliance) openAdmin() error {
+	if a.config.Admin == config.Off {
+		return nil
+	}
+	server, err := admin.New(admin.Options{
+		Addr:    a.config.Admin,
+		Set:     a.set.Load,
+		Catalog: a.catalog,
+		Hosts:   a.config.AdminHosts,
+		Metrics: a.WriteMetrics,
+		Version: ThisBuild().Version,
+		Ready:   a.ready,
+	})
+	if err != nil {
+		return err
+	}
+	a.admin = server
+	go func() {
+		if err := server.Serve(); err != nil {
+			a.failed <- err
+		}
+	}()
+	return nil
+}
+
+func (a *Appliance) openLogs() error {
+	c := &a.config
+	set, err := shard.Open(shard.Options{
+		Dir:            c.DataDir,
+		Shards:         c.Shards,
+		SegmentBytes:   c.SegmentBytes,
+		RingBytes:      int(c.RingSize()),
+		Retention:      c.Retention,
+		RetentionBytes: c.RetentionBytes,
+		MinFreeBytes:   c.MinFreeBytes,
+		MaxTopics:      c.MaxTopics,
+		Ack:            a.ack(),
+		Pin:            c.PinWriters,
+		Logger:         a.log,
+	})
+	if err != nil {
+		return fmt.Errorf("cannot open the logs: %w", err)
+	}
+	a.set.Store(set)
+	return nil
+}
+
+// ack is the policy's value; config knows only names.
+func (a *Appliance) ack() shard.Ack {
+	ack, ok := shard.ParseAck(a.config.Ack)
+	if !ok {
+		panic("BUG: config let the policy " + a.config.Ack + " through")
+	}
+	return ack
+}
+
+func (a *Appliance) openIntake() error {
+	c := &a.config
+	isListener := slices.Contains(c.Roles, "listener")
+	if isListener && (c.HTTP != config.Off || c.HTTPS != config.Off) {
+		server, err := intake.New(intake.Options{
+			HTTP: c.HTTP, HTTPS: c.HTTPS, Listeners: c.Listeners,
+			CertFile: c.TLSCert, KeyFile: c.TLSKey, DataDir: c.DataDir,
+			Set: a.set.Load(), Formats: formats.All(), Tables: a.catalog, Ack: a.ack(),
+			MaxBody: int(c.MaxBodyBytes), MaxConnections: c.MaxConnections, MaxConnsPerIP: c.MaxConnsPerIP,
+			HeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout,
+			Logger: a.log,
+		})
+		if err != nil {
+			return err
+		}
+		a.intake.Store(server)
+	}
+	return a.Addresses().write(c.DataDir)
+}
+
+// ready is what /readyz says: nil, or why no records are taken. What the logs have to say is asked of them.
+func (a *Appliance) ready() error {
+	switch a.stage.Load() {
+	case recovering:
+		return errRecovering
+	case stopping:
+		return errStopping
+	}
+	return nil
+}
+
+// Run takes records until ctx ends or a part fails, and then closes the appliance. nil: it was asked to stop, and did in time.
+func (a *Appliance) Run(ctx context.Context) error {
+	if doors := a.intake.Load(); doors != nil {
+		go func() {
+			if err := doors.Serve(); err != nil {
+				a.failed <- err
+			}
+		}()
+	}
+	a.stage.CompareAndSwap(recovering, serving)
+	var err error
+	select {
+	case <-ctx.Done():
+		a.log.Info("stopping", "at_most", a.config.ShutdownTimeout)
+	case err = <-a.failed:
+		a.log.Error("a part stopped by itself; stopping the rest", "error", err)
+	}
+	return errors.Join(err, a.Close())
+}
+
+// Reload reads the certificate's files again. New connections get the new certificate; on error the one in use stays.
+func (a *Appliance) Reload() error {
+	doors := a.intake.Load()
+	if doors == nil {
+		return nil
+	}
+	return doors.Reload()
+}
+
+// Close stops in the order in which nothing is lost: no readiness, no new requests, the requests at work finished, the readers sent
+// away, the logs written, synced and closed, the directory given back. It takes at most ShutdownTimeout; what is acknowledged is
+// safe however it ends. Calling it again returns the first answer.
+func (a *Appliance) Close() error {
+	a.closing.Do(func() { a.closeErr = a.close() })
+	return a.closeErr
+}
+
+func (a *Appliance) close() error {
+	a.stage.Store(stopping)
+	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
+	defer cancel()
+	var errs []error
+	if doors := a.intake.Load(); doors != nil {
+		errs = append(errs, doors.Close(ctx))
+	}
+	if a.admin != nil {
+		errs = append(errs, a.admin.Close(ctx))
+	}
+	if set := a.set.Load(); set != nil {
+		errs = append(errs, set.Close(ctx))
+	}
+	if a.lock != nil {
+		if err := os.Remove(filepath.Join(a.config.DataDir, AddressesName)); !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		errs = append(errs, a.lock.Release())
+	}
+	err := errors.Join(errs...)
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("the stop took longer than shutdown-timeout (%s) and was cut short: %w", a.config.ShutdownTimeout, err)
+	}
+	return err
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// TestEveryCommandHelps: no command is without a line about it and an example that names it.
+func TestEveryCommandHelps(t *testing.T) {
+	commands := 0
+	var walk func(cmd *cobra.Command)
+	walk = func(cmd *cobra.Command) {
+		if cmd.Name() == "help" {
+			return
+		}
+		commands++
+		if cmd.Short == "" || !strings.Contains(cmd.Example, cmd.CommandPath()) {
+			t.Errorf("%s: short %q, example %q", cmd.CommandPath(), cmd.Short, cmd.Example)
+		}
+		var out bytes.Buffer
+		args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
+		if exit := run(args, &out, &out); exit != exitOK || !strings.Contains(out.String(), "Examples:") {
+			t.Errorf("%s --help: exit %d\n%s", cmd.CommandPath(), exit, out.String())
+		}
+		for _, sub := range cmd.Commands() {
+			walk(sub)
+		}
+	}
+	walk(newRootCommand(io.Discard, io.Discard))
+	if commands < 12 {
+		t.Errorf("%d commands only", commands)
+	}
+}
+
+// TestExitCodes is the table of what the command line answers before anything is done.
+func TestExitCodes(t *testing.T) {
+	config := filepath.Join(t.TempDir(), "penstock.yaml")
+	if err := os.WriteFile(config, []byte("http: off\nretenton: 1h\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	empty := t.TempDir()
+	tests := []struct {
+		args   string
+		exit   int
+		stdout string // in it
+		stderr string // in it
+	}{
+		{"", exitOK, "Available Commands:", ""},
+		{"version", exitOK, "penstock 0.", ""},
+		{"help log verify", exitOK, "penstock log verify DIR", ""},
+		{"completion bash", exitOK, "# bash completion V2 for penstock", ""},
+		{"config check", exitOK, "the configuration is good\n", ""},
+		{"config check --ack ring", exitOK, "warning: ack: ring acknowledges what is only in memory", ""},
+		{"config print --shards 3", exitOK, "# flag --shards\n", ""},
+
+		{"srve", exitUsage, "", "penstock: there is no command \"srve\"; did you mean serve?\nSee 'penstock --help'.\n"},
+		{"log verfy x", exitUsage, "", "penstock: there is no command \"verfy\"; did you mean verify?\nSee 'penstock log --help'.\n"},
+		{"config", exitOK, "Available Commands:", ""},
+		{"log verify", exitUsage, "", "accepts 1 arg(s), received 0"},
+		{"serve now", exitUsage, "", `unknown command "now" for "penstock serve"`},
+		{"serve --htp off", exitUsage, "", "penstock: unknown flag: --htp\n"},
+		{"serve --http 8080", exitUsage, "", `"8080" is not an address: write host:port, as 127.0.0.1:8080, or off`},
+		{"serve --log kafka://b1:9092", exitUsage, "", "penstock: log: this version keeps its log in the data directory only"},
+		{"serve --config " + config, exitUsage, "", "penstock: " + config + ": line 2: unknown key retenton; did you mean retention?\n"},
+		{"config check --config " + config, exitUsage, "", "line 2: unknown key retenton"},
+		{"config check --config " + config + ".not", exitUsage, "", "no such file"},
+
+		{"log verify " + empty, exitFailed, "", "no log at or below " + empty},
+		{"log verify " + empty + "/not", exitFailed, "", "no such file"},
+		{"serve --pin-writers 4000 --data-dir " + empty, exitFailed, "", "this process may not use CPU 4000"},
+	}
+	for _, test := range tests {
+		t.Run(test.args, func(t *testing.T) {
+			var stdout, stderr bytes.Buffer
+			exit := run(strings.Fields(test.args), &stdout, &stderr)
+			if exit != test.exit || !strings.Contains(stdout.String(), test.stdout) || !strings.Contains(stderr.String(), test.stderr) {
+				t.Errorf("exit %d, want %d\nstdout %q, want %q in it\nstderr %q, want %q in it",
+					exit, test.exit, stdout.String(), test.stdout, stderr.String(), test.stderr)
+			}
+			if (test.stderr == "") != (stderr.Len() == 0) {
+				t.Errorf("stderr %q", stderr.String())
+			}
+		})
+	}
+}
