@@ -1,0 +1,177 @@
+package segstore
+
+import (
+	"errors"
+	"io/fs"
+	"path/filepath"
+)
+
+const (
+	temporarySuffix = ".tmp"     // being made; worth nothing after a crash
+	cutSuffix       = ".cut"     // set aside: what recovery cut off or a failed sync gave up
+	damagedSuffix   = ".damaged" // set aside: the bytes of a segment that are damaged, as they were found
+	gapSuffix       = ".gap"     // why offsets are missing, in words
+)
+
+// Background does what neither the writer nor the syncer has time for: it trims, indexes and unmaps sealed segments that are on
+// disk, and readies the next one. The keeper calls it when Options.Background asked for it, and every now and then while the log
+// is Full. An error is reported and tried again at the next call.
+func (l *Log) Background() error {
+	if l.closed.Load() {
+		return nil
+	}
+	var errs []error
+	for _, s := range l.list() {
+		if !s.durable.Load() && s.sealed() && s.next <= l.synced.Load() {
+			s.durable.Store(true) // all of it was synced while it was the active one
+		}
+		if s.durable.Load() && !s.finished {
+			errs = append(errs, l.finish(s))
+		}
+	}
+	if l.wantNew.Load() || l.full.Load() {
+		errs = append(errs, l.prepare())
+	}
+	return errors.Join(errs...)
+}
+
+// prepare readies a spare segment unless one is there.
+func (l *Log) prepare() error {
+	l.spareMu.Lock()
+	defer l.spareMu.Unlock()
+	if l.spare != nil || l.closed.Load() {
+		return nil
+	}
+	s, err := l.makeSpare(BatchOverhead)
+	if err != nil {
+		return err
+	}
+	l.spare = s
+	return nil
+}
+
+// finish trims a sealed segment to its batches, writes its index, stamps it with its age and gives the writer's pin back.
+// Nothing here touches what is synced: should the trim be lost in a crash, recovery finds zeros where it expects them.
+func (l *Log) finish(s *segment) error {
+	s.finished = true // whatever fails below, the segment itself is whole
+	end := s.end.Load()
+	err := s.file.Truncate(end)
+	err = errors.Join(err, writeIndexFiles(l.disk, s, s.index.all()), l.disk.SetTime(s.path, s.newest))
+	s.mu.Lock()
+	s.index = nil // read again from its file when wanted
+	s.mu.Unlock()
+	s.unpin()
+	return err
+}
+
+// Retire removes segments whose last record came before cutoff (retention clock, ms), oldest first; the last segment always stays.
+// A reader inside one goes on reading it. The keeper calls it.
+func (l *Log) Retire(cutoff int64) (removed int, err error) {
+	for {
+		s := l.oldestRemovable()
+		if s == nil || s.newest >= cutoff {
+			return removed, err
+		}
+		if err := l.drop(s); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+}
+
+// Oldest is the age (retention clock, ms) and size of the segment that DropOldest would remove; ok false when none may be.
+func (l *Log) Oldest() (newest, bytes int64, ok bool) {
+	s := l.oldestRemovable()
+	if s == nil {
+		return 0, 0, false
+	}
+	return s.newest, s.size(), true
+}
+
+// DropOldest removes the oldest segment whatever its age, to free its space.
+func (l *Log) DropOldest() error {
+	if s := l.oldestRemovable(); s != nil {
+		return l.drop(s)
+	}
+	return nil
+}
+
+func (l *Log) oldestRemovable() *segment {
+	list := l.list()
+	if len(list) < 2 || !list[0].finished || l.closed.Load() {
+		return nil
+	}
+	return list[0]
+}
+
+// drop removes the first segment: first from the list, then its files. First moves before the bytes go.
+func (l *Log) drop(s *segment) error {
+	l.mu.Lock()
+	list := append([]*segment(nil), l.list()[1:]...)
+	l.segments.Store(&list)
+	l.mu.Unlock()
+	l.first.Store(list[0].base)
+	offsets, times := indexPaths(s.path)
+	err := errors.Join(l.disk.Remove(s.path), removeIfThere(l.disk, offsets), removeIfThere(l.disk, times))
+	return errors.Join(err, l.disk.SyncDir(l.dir))
+}
+
+func removeIfThere(d Disk, path string) error {
+	err := d.Remove(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// RetireAside removes files that recovery or a failed sync set aside before cutoff.
+func (l *Log) RetireAside(cutoff int64) error {
+	names, err := l.disk.ReadDir(l.dir)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		path := filepath.Join(l.dir, name)
+		if ext := filepath.Ext(name); ext != cutSuffix && ext != damagedSuffix && ext != gapSuffix {
+			continue
+		}
+		if ms, e := l.disk.Time(path); e == nil && ms < cutoff {
+			err = errors.Join(err, l.disk.Remove(path))
+		}
+	}
+	return err
+}
+
+// Close closes the open batch, syncs, seals the active segment and gives everything back. The writer calls it, once the syncer and
+// the keeper have stopped. Readers get ErrClosed.
+func (l *Log) Close() error {
+	if l.closed.Load() {
+		return nil
+	}
+	l.Commit()
+	err := l.Sync()
+	l.closed.Store(true)
+	l.wakeReaders()
+	if l.active != nil {
+		s := l.active
+		l.sealActive()
+		if err == nil {
+			s.durable.Store(true)
+		}
+	}
+	for _, s := range l.list() {
+		if s.finished {
+			continue
+		}
+		if s.durable.Load() {
+			err = errors.Join(err, l.finish(s))
+		} else {
+			s.unpin()
+		}
+	}
+	if l.spare != nil {
+		err = errors.Join(err, l.discard(l.spare))
+		l.spare = nil
+	}
+	return errors.Join(err, l.checkpoint.close())
+}

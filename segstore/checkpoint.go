@@ -1,0 +1,89 @@
+package segstore
+
+import (
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"path/filepath"
+)
+
+// checkpoint is a small file beside the segments that says how far the log was synced and in which epoch it was last opened.
+//
+// It is a lower bound and never more than a hint: it is written after each sync but not synced itself. Recovery uses it for two
+// things only: it need not read segments below it, and damage below it is rot in records once reported safe, not a torn tail.
+// Without it all segments are read and every byte that is no batch is judged by what stands behind it.
+//
+//	 0  magic    "PNSC"
+//	 4  version  uint32  1
+//	 8  synced   int64   everything below this offset is on disk
+//	16  epoch    int64   the writer's start, counted from 1
+//	24  crc      uint32  CRC-32C of the 24 bytes before
+type checkpoint struct {
+	file  File
+	epoch int64
+	buf   [checkpointSize]byte
+}
+
+const (
+	checkpointName    = "checkpoint"
+	checkpointSize    = 28
+	checkpointVersion = 1
+)
+
+var checkpointMagic = [4]byte{'P', 'N', 'S', 'C'}
+
+// readCheckpoint reads a shard's checkpoint; ok false when there is none that can be believed.
+func readCheckpoint(d Disk, dir string) (synced, epoch int64, ok bool, err error) {
+	path := filepath.Join(dir, checkpointName)
+	content, err := readFile(d, path)
+	if err != nil || len(content) < checkpointSize || [4]byte(content) != checkpointMagic {
+		return 0, 0, false, nil
+	}
+	be := binary.BigEndian
+	if v := be.Uint32(content[4:]); v > checkpointVersion {
+		return 0, 0, false, &NewerError{Path: path, Version: int(v)}
+	}
+	if be.Uint32(content[24:]) != crc32.Checksum(content[:24], castagnoli) {
+		return 0, 0, false, nil
+	}
+	return int64(be.Uint64(content[8:])), int64(be.Uint64(content[16:])), true, nil
+}
+
+// openCheckpoint makes the file if need be and puts the new epoch on disk.
+func openCheckpoint(d Disk, dir string, synced, epoch int64) (checkpoint, error) {
+	path := filepath.Join(dir, checkpointName)
+	f, err := d.Open(path)
+	if err != nil {
+		if f, err = d.Create(path, checkpointSize); err != nil {
+			return checkpoint{}, err
+		}
+	}
+	c := checkpoint{file: f, epoch: epoch}
+	c.encode(synced)
+	if _, err := f.WriteAt(c.buf[:], 0); err != nil {
+		return c, errors.Join(err, f.Close())
+	}
+	if err := errors.Join(f.Sync(), d.SyncDir(dir)); err != nil {
+		return c, errors.Join(err, f.Close())
+	}
+	return c, nil
+}
+
+func (c *checkpoint) encode(synced int64) {
+	be := binary.BigEndian
+	copy(c.buf[:], checkpointMagic[:])
+	be.PutUint32(c.buf[4:], checkpointVersion)
+	be.PutUint64(c.buf[8:], uint64(synced))
+	be.PutUint64(c.buf[16:], uint64(c.epoch))
+	be.PutUint32(c.buf[24:], crc32.Checksum(c.buf[:24], castagnoli))
+}
+
+// note writes how far the log is synced. A write that fails leaves an older bound, which is as true.
+func (c *checkpoint) note(synced int64) {
+	c.encode(synced)
+	_, _ = c.file.WriteAt(c.buf[:], 0)
+}
+
+func (c *checkpoint) close() error {
+	return errors.Join(c.file.Sync(), c.file.Close())
+}

@@ -1,0 +1,40 @@
+package segstore
+
+// Disk is what a log asks of a file system, and all it asks: names below one directory tree, files that can be mapped and synced.
+// The real one is OS; a test's own loses what was not synced.
+//
+// Nothing here is retried: an error is the caller's to judge.
+type Disk interface {
+	// Create makes a new file of size bytes with its space allocated, so that a store into its mapping can't run out of disk.
+	// It fails if the name exists, and with ErrFull (wrapped) when there is no space.
+	Create(path string, size int64) (File, error)
+	Open(path string) (File, error) // for reading and writing
+	OpenReadOnly(path string) (File, error)
+	Rename(from, to string) error // replaces
+	Link(from, to string) error   // a second name
+	Remove(path string) error
+	MakeDir(path string) error // one level; no error when it is there
+	SyncDir(path string) error // makes names created, renamed and removed durable
+	ReadDir(path string) ([]string, error)
+	// SetTime and Time keep a file's retention time, ms since 1970 (a modification time).
+	SetTime(path string, ms int64) error
+	Time(path string) (ms int64, err error)
+}
+
+// File is an open file of a Disk.
+type File interface {
+	Size() (int64, error)
+	// Map maps the first size bytes, shared. Stores into a writable mapping reach the file in any order, at any time.
+	Map(size int64, write bool) ([]byte, error)
+	Unmap(mapping []byte) error
+	ReadAt(p []byte, off int64) (int, error)
+	WriteAt(p []byte, off int64) (int, error)
+	// Allocate makes sure that the first size bytes have space.
+	Allocate(size int64) error
+	Truncate(size int64) error
+	// Sync is fdatasync: content and size are on disk when it returns nil. After an error nothing may be assumed and it must
+	// not be tried again (the kernel may have marked the pages clean).
+	Sync() error
+	DropCache() // gives clean pages back to the system; advice
+	Close() error
+}

@@ -1,0 +1,348 @@
+package segstore
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// SegmentBytesMax is the largest segment: Kafka's index files hold positions in 32 bits.
+	SegmentBytesMax = 1 << 30
+	// SegmentBytesMin is the smallest.
+	SegmentBytesMin = 64 << 10
+	// firstSegmentBytes is what a new log's first segment takes; each next one takes four times as much, up to SegmentBytes.
+	// So a thousand idle topics cost little and a busy one soon rolls rarely.
+	firstSegmentBytes = 4 << 20
+	// BatchBytesMax is where an open batch is closed although more records are waiting: Kafka's usual largest message.
+	BatchBytesMax = 1 << 20
+)
+
+// Options says how a log is kept.
+type Options struct {
+	SegmentBytes int64 // how large a segment grows; at most SegmentBytesMax
+	// ReadSynced lets readers see only what is on disk (what a power cut can't take back). Otherwise they see what is written.
+	ReadSynced bool
+	Disk       Disk         // nil: OS
+	Now        func() int64 // the retention clock, ms; it must not follow the wall clock's jumps
+	// Background is called, from the writer or the syncer, when Log.Background has work to do. It must not block.
+	// nil: the caller of Append and Sync does that work on the way.
+	Background func()
+	Report     func(Finding) // what recovery found, and what failed later; nil: nobody wants to know
+}
+
+// Log is one shard's log: segments in order of offset, one writer, any number of readers.
+//
+// Sharing. The writer's goroutine alone calls Reserve, Append, Commit, RollOlder and Close. One other goroutine, the syncer, calls
+// Sync. One other, the keeper, calls Background, Retire and DropOldest. Everything else may be called by anyone.
+type Log struct {
+	dir  string
+	o    Options
+	disk Disk
+
+	// The writer's own.
+	active *segment // nil until the first record, and after a clean start
+	open   openBatch
+	pos    int64 // end of the last closed batch in the active segment
+	next   int64 // offset of the next record
+	epoch  int32
+
+	// written ≤ next, synced ≤ written; both stand on batch boundaries. first ≤ synced.
+	written atomic.Int64
+	synced  atomic.Int64
+	first   atomic.Int64
+
+	segments atomic.Pointer[[]*segment] // immutable; replaced under mu
+	mu       sync.Mutex
+
+	spareMu sync.Mutex // held while a spare is made, so the writer waits for it rather than make another
+	spare   *segment
+	wantNew atomic.Bool // the active segment is half full
+	full    atomic.Bool // the next segment can't be made; why is in trouble
+	trouble atomic.Pointer[error]
+	closed  atomic.Bool
+
+	syncState
+	waiters
+}
+
+// openBatch is the batch being laid into the active segment. count 0: none is open.
+type openBatch struct {
+	at       int64 // where the next record goes
+	base     int64
+	baseTime int64
+	maxTime  int64
+	count    int32
+}
+
+// First is the oldest offset kept; Next when nothing is.
+func (l *Log) First() int64 { return l.first.Load() }
+
+// Written is the offset behind the last closed batch.
+func (l *Log) Written() int64 { return l.written.Load() }
+
+// Synced is the offset below which everything is on disk.
+func (l *Log) Synced() int64 { return l.synced.Load() }
+
+// Next is the first offset not yet readable.
+func (l *Log) Next() int64 {
+	if l.o.ReadSynced {
+		return l.synced.Load()
+	}
+	return l.written.Load()
+}
+
+// Full reports that the log refuses records because it can't make another segment, for want of disk space as a rule.
+func (l *Log) Full() bool { return l.full.Load() }
+
+// Trouble says why the log is Full, nil when it is not.
+func (l *Log) Trouble() error {
+	if err := l.trouble.Load(); err != nil && l.full.Load() {
+		return *err
+	}
+	return nil
+}
+
+// Dir is the shard's directory.
+func (l *Log) Dir() string { return l.dir }
+
+func (l *Log) list() []*segment { return *l.segments.Load() }
+
+// Segments is how many segments the log has.
+func (l *Log) Segments() int { return len(l.list()) }
+
+// Size is how many bytes of batches the log holds, the active segment counted as far as it is allocated.
+func (l *Log) Size() int64 {
+	var sum int64
+	for _, s := range l.list() {
+		sum += s.size()
+	}
+	return sum
+}
+
+// Reserve makes room for records that take at most n bytes together (key, value and RecordOverhead each), so that the Appends
+// that follow land in one batch: after a crash they are all there or none is. It may close the open batch and begin a segment.
+// Errors: ErrFull, ErrClosed, or what the disk said.
+func (l *Log) Reserve(n int64) error {
+	if l.closed.Load() {
+		return ErrClosed
+	}
+	if l.poisoned.Load() {
+		if err := l.abandon(); err != nil {
+			return err
+		}
+	}
+	if l.open.count > 0 && l.open.at-l.pos+n > BatchBytesMax {
+		l.Commit()
+	}
+	if !l.fits(n) {
+		l.Commit()
+		if err := l.roll(n + BatchOverhead); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Log) fits(n int64) bool {
+	if l.active == nil {
+		return false
+	}
+	at := l.open.at
+	if l.open.count == 0 {
+		at = l.pos + BatchOverhead
+	}
+	return at+n <= l.active.capacity
+}
+
+// Append adds a record to the open batch and returns its offset. A nil key is Kafka's null key. Room must have been reserved.
+// Nobody sees the record before Commit.
+func (l *Log) Append(key, value []byte, ms int64) (offset int64) {
+	b := &l.open
+	if b.count == 0 {
+		*b = openBatch{at: l.pos + BatchOverhead, base: l.next, baseTime: ms, maxTime: ms}
+	}
+	b.at += int64(putRecord(l.active.data[b.at:], ms-b.baseTime, int64(b.count), key, value))
+	b.count++
+	b.maxTime = max(b.maxTime, ms)
+	l.next++
+	return l.next - 1
+}
+
+// Commit closes the open batch and publishes it. It does nothing when none is open.
+func (l *Log) Commit() {
+	b := &l.open
+	if b.count == 0 {
+		return
+	}
+	s := l.active
+	sealBatch(s.data[l.pos:b.at], &header{base: b.base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})
+	s.index.add(indexEntry{offset: b.base, position: l.pos, maxTime: s.maxTime})
+	s.maxTime = max(s.maxTime, b.maxTime)
+	s.newest = l.o.Now()
+	l.pos = b.at
+	b.count = 0
+	l.written.Store(l.next)
+	if !l.o.ReadSynced {
+		l.wakeReaders()
+	}
+	if l.pos > s.capacity/2 && !l.wantNew.Load() {
+		l.wantNew.Store(true)
+		l.callBackground()
+	}
+}
+
+func (l *Log) callBackground() {
+	if l.o.Background != nil {
+		l.o.Background()
+	}
+}
+
+// roll seals the active segment and begins the next one with room for at least n bytes.
+// The rename that gives the spare its name is durable once the syncer has synced the directory, which it does before it reports
+// any record of the segment as synced.
+func (l *Log) roll(n int64) error {
+	next, err := l.nameSpare(n)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	list := append(append([]*segment(nil), l.list()...), next)
+	l.segments.Store(&list)
+	l.mu.Unlock()
+	l.sealActive()
+	l.active, l.pos = next, 0
+	l.callBackground()
+	return nil
+}
+
+// nameSpare takes the spare, or makes one, and gives it the name of the next segment. All under one lock: until it has its name,
+// nobody else may take the spare's.
+func (l *Log) nameSpare(n int64) (*segment, error) {
+	l.spareMu.Lock()
+	defer l.spareMu.Unlock()
+	s, err := l.takeSpare(n)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(l.dir, segmentName(l.next))
+	if err := l.disk.Rename(s.path, path); err != nil {
+		l.spare = s
+		return nil, fmt.Errorf("segstore: naming the next segment: %w", err)
+	}
+	s.base, s.path, s.nameDirty = l.next, path, true
+	l.wantNew.Store(false)
+	return s, nil
+}
+
+// sealActive ends the active segment where its last batch ends. The caller has closed the open batch.
+func (l *Log) sealActive() {
+	if s := l.active; s != nil {
+		s.next = l.next
+		s.end.Store(l.pos)
+		l.active = nil
+	}
+}
+
+// RollOlder begins a new segment when the last one was begun before cutoff (retention clock, ms) and has records, so that a quiet
+// topic's records can expire too: retention never takes the last segment. The writer calls it.
+func (l *Log) RollOlder(cutoff int64) error {
+	list := l.list()
+	if len(list) == 0 || l.closed.Load() {
+		return nil
+	}
+	l.Commit()
+	last := list[len(list)-1]
+	begun, empty := last.created, l.pos == 0
+	if l.active == nil { // sealed by a clean stop: all that is known is when its last record came
+		begun, empty = last.newest, last.next == last.base
+	}
+	if empty || begun >= cutoff {
+		return nil
+	}
+	return l.roll(BatchOverhead)
+}
+
+// takeSpare returns a segment file that is ready and has room for n bytes. The caller holds spareMu.
+func (l *Log) takeSpare(n int64) (*segment, error) {
+	if s := l.spare; s != nil {
+		l.spare = nil
+		if s.capacity >= n {
+			return s, nil
+		}
+		if err := l.discard(s); err != nil {
+			return nil, err
+		}
+	}
+	if l.full.Load() && l.o.Background != nil {
+		return nil, ErrFull // Background is trying; this is the way of every record meanwhile
+	}
+	return l.makeSpare(n)
+}
+
+func (l *Log) sparePath() string { return filepath.Join(l.dir, "spare"+temporarySuffix) }
+
+// makeSpare makes a segment file and notes whether that is possible. The caller holds spareMu.
+func (l *Log) makeSpare(n int64) (*segment, error) {
+	s, err := l.trySizes(n)
+	if err != nil {
+		l.trouble.Store(&err)
+	}
+	l.full.Store(err != nil)
+	return s, err
+}
+
+// trySizes creates a segment of the size that is due. When the disk has no room for it, smaller ones are tried, so that the last
+// of the space is used before anybody is refused.
+func (l *Log) trySizes(n int64) (*segment, error) {
+	if err := removeIfThere(l.disk, l.sparePath()); err != nil {
+		return nil, err
+	}
+	least := max(SegmentBytesMin, roundUp(n, pageBytes))
+	for size := max(l.nextSize(), least); ; size = max(size/2, least) {
+		s, err := l.createSegment(size)
+		if err == nil || size == least || !errors.Is(err, ErrFull) {
+			return s, err
+		}
+	}
+}
+
+// nextSize is how large the next segment shall be.
+func (l *Log) nextSize() int64 {
+	size := int64(firstSegmentBytes)
+	if list := l.list(); len(list) > 0 {
+		size = max(size, 4*list[len(list)-1].capacity)
+	}
+	return min(size, l.o.SegmentBytes)
+}
+
+func (l *Log) createSegment(size int64) (*segment, error) {
+	f, err := l.disk.Create(l.sparePath(), size)
+	if err != nil {
+		return nil, fmt.Errorf("segstore: making a segment of %d bytes: %w", size, err)
+	}
+	data, err := f.Map(size, true)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("segstore: mapping a new segment: %w", err)
+	}
+	s := newSegment(math.MaxInt64, l.sparePath(), size)
+	s.file, s.data, s.index, s.pins = f, data, newIndex(size), 1 // the writer's pin, given back when the segment is finished
+	s.created = l.o.Now()
+	return s, nil
+}
+
+// discard throws a spare away.
+func (l *Log) discard(s *segment) error {
+	s.end.Store(0)
+	s.unpin()
+	return l.disk.Remove(s.path)
+}
+
+// pageBytes is the unit in which files are allocated and mapped.
+const pageBytes = 4096
+
+func roundUp(n, to int64) int64 { return (n + to - 1) / to * to }

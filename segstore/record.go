@@ -1,0 +1,120 @@
+package segstore
+
+import "encoding/binary"
+
+// A record inside a batch (Kafka's layout, varints are zigzag as in protobuf's sint):
+//
+//	length          varint   bytes that follow
+//	attributes      int8     0
+//	timestampDelta  varlong  against the batch's baseTimestamp
+//	offsetDelta     varint   against the batch's baseOffset
+//	keyLength       varint   -1: null
+//	key
+//	valueLength     varint
+//	value
+//	headers         varint   0: none
+//
+// RecordOverhead bounds what a record takes beside its key and value: 5 + 1 + 10 + 5 + 5 + 5 + 1.
+const RecordOverhead = 32
+
+// Record is one record of a batch, read in place: Key and Value alias the batch.
+type Record struct {
+	Offset int64
+	Time   int64 // event time, ms since 1970
+	Key    []byte
+	Value  []byte
+}
+
+// Records reads a batch's records one after the other.
+type Records struct {
+	rest     []byte
+	base     int64
+	baseTime int64
+	left     int32
+}
+
+// Next returns the next record, or false at the end. A batch whose CRC is right and whose records are not is our bug or another
+// writer's; reading then ends early rather than guess.
+func (r *Records) Next() (Record, bool) {
+	if r.left <= 0 {
+		return Record{}, false
+	}
+	r.left--
+	size, n := binary.Varint(r.rest)
+	if n <= 0 || size < 0 || size > int64(len(r.rest)-n) {
+		return r.bad()
+	}
+	body := r.rest[n : n+int(size)]
+	r.rest = r.rest[n+int(size):]
+	if len(body) < 1 {
+		return r.bad()
+	}
+	body = body[1:]
+	timeDelta, n := binary.Varint(body)
+	if n <= 0 {
+		return r.bad()
+	}
+	body = body[n:]
+	offsetDelta, n := binary.Varint(body)
+	if n <= 0 {
+		return r.bad()
+	}
+	body = body[n:]
+	key, body, ok := readBytes(body)
+	if !ok {
+		return r.bad()
+	}
+	value, _, ok := readBytes(body)
+	if !ok {
+		return r.bad()
+	}
+	return Record{Offset: r.base + offsetDelta, Time: r.baseTime + timeDelta, Key: key, Value: value}, true
+}
+
+func (r *Records) bad() (Record, bool) {
+	r.left = 0
+	return Record{}, false
+}
+
+func readBytes(src []byte) (b, rest []byte, ok bool) {
+	size, n := binary.Varint(src)
+	if n <= 0 || size < -1 || size > int64(len(src)-n) {
+		return nil, nil, false
+	}
+	src = src[n:]
+	if size < 0 {
+		return nil, src, true
+	}
+	return src[:size:size], src[size:], true
+}
+
+// putRecord writes one record to dst and returns its size. dst has room for key, value and RecordOverhead.
+func putRecord(dst []byte, timeDelta, offsetDelta int64, key, value []byte) int {
+	keyLength := int64(len(key))
+	if key == nil {
+		keyLength = -1
+	}
+	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) +
+		varintSize(keyLength) + len(key) + varintSize(int64(len(value))) + len(value) + 1
+	n := binary.PutVarint(dst, int64(size))
+	dst[n] = 0
+	n++
+	n += binary.PutVarint(dst[n:], timeDelta)
+	n += binary.PutVarint(dst[n:], offsetDelta)
+	n += binary.PutVarint(dst[n:], keyLength)
+	n += copy(dst[n:], key)
+	n += binary.PutVarint(dst[n:], int64(len(value)))
+	n += copy(dst[n:], value)
+	dst[n] = 0
+	return n + 1
+}
+
+func varintSize(v int64) int {
+	u := uint64(v)<<1 ^ uint64(v>>63)
+	n := 1
+	for u >= 0x80 {
+		u >>= 7
+		n++
+	}
+	return n
+}

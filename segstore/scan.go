@@ -1,0 +1,174 @@
+package segstore
+
+// The decision table of recovery. The scan stands at a position in a segment, where the record with the offset `expected` is due.
+// What it does next follows from six facts, and from nothing else:
+//
+//	fact      means
+//	batch     a whole, sound batch stands here and begins at expected
+//	reached   a later segment begins at expected
+//	synced    expected is below the checkpoint: it was once reported to be on disk
+//	later     a later segment exists
+//	zeros     nothing but zeros stands from here to the end of the file
+//	sound     sound batches stand further on in this file, unbroken up to its end
+//
+//	batch reached synced later zeros sound   verdict
+//	yes   -       -      -     -     -       keep      take the batch, go on behind it
+//	no    yes     -      -     -     -       end       the segment is whole; what follows in the file is its untrimmed rest
+//	no    no      yes    -     -     yes     skip      rot: set the bytes aside, go on at the sound batches
+//	no    no      yes    -     -     no      damage    rot: set the rest of the file aside, go on with the next segment
+//	no    no      no     yes   -     yes     skip      a hole before later segments; nothing that is sound is dropped
+//	no    no      no     yes   -     no      damage    the same, and the rest of the file is lost
+//	no    no      no     no    yes   -       end       the clean end of the log
+//	no    no      no     no    no    -       cut       a torn tail: cut it, and zero what follows
+//
+// In the last row sound batches may well stand behind the tear: a disk writes in any order. They were never acknowledged as safe,
+// since what stands before them was not on disk. They go with the tail, but their bytes are kept aside.
+type facts struct{ batch, reached, synced, later, zeros, sound bool }
+
+// verdict is what the scan does next.
+type verdict uint8
+
+const (
+	keep verdict = iota
+	end
+	skip
+	damage
+	cut
+)
+
+// tri is a fact's value in a row of the table: it must be so, must not, or does not matter.
+type tri uint8
+
+const (
+	any tri = iota
+	yes
+	no
+)
+
+func (t tri) holds(fact bool) bool { return t == any || (t == yes) == fact }
+
+// recoveryTable is the table above, as data.
+var recoveryTable = []struct {
+	batch, reached, synced, later, zeros, sound tri
+	verdict                                     verdict
+}{
+	{yes, any, any, any, any, any, keep},
+	{no, yes, any, any, any, any, end},
+	{no, no, yes, any, any, yes, skip},
+	{no, no, yes, any, any, no, damage},
+	{no, no, no, yes, any, yes, skip},
+	{no, no, no, yes, any, no, damage},
+	{no, no, no, no, yes, any, end},
+	{no, no, no, no, no, any, cut},
+}
+
+func decide(f facts) verdict {
+	for _, row := range recoveryTable {
+		if row.batch.holds(f.batch) && row.reached.holds(f.reached) && row.synced.holds(f.synced) &&
+			row.later.holds(f.later) && row.zeros.holds(f.zeros) && row.sound.holds(f.sound) {
+			return row.verdict
+		}
+	}
+	panic("BUG: the recovery table does not decide every case")
+}
+
+// place is where a scan stopped, and why.
+type place struct {
+	verdict  verdict
+	position int64  // of the first byte that is not kept
+	expected int64  // the offset that was due there
+	resume   int64  // skip: position of the sound batches further on
+	next     int64  // skip: their first offset
+	reason   string // what is wrong here
+	sound    bool   // cut: sound batches stand behind the tear
+}
+
+// scan walks one segment from its start and calls kept for each batch it keeps. It stops where the table says anything else.
+// nextBase is the base of the segment behind it, or -1; synced is the checkpoint, or 0.
+func scan(data []byte, base, nextBase, synced int64, kept func(pos int64, h header)) place {
+	pos, expected := int64(0), base
+	for {
+		h, wrong := checkBatch(data[pos:])
+		if wrong == "" && h.base != expected {
+			wrong = "a batch with another offset stands here"
+		}
+		if wrong == "" && nextBase >= 0 && h.next() > nextBase {
+			wrong = "the batch reaches into the next segment"
+		}
+		f := facts{batch: wrong == "", reached: expected == nextBase, synced: expected < synced, later: nextBase >= 0}
+		at := place{position: pos, expected: expected, reason: wrong}
+		if !f.batch && !f.reached {
+			f.zeros = allZero(data[pos:])
+			if !f.zeros {
+				at.resume, at.next, f.sound = findSound(data, pos, expected, nextBase)
+			}
+		}
+		at.sound = f.sound
+		if at.verdict = decide(f); at.verdict != keep {
+			return at
+		}
+		kept(pos, h)
+		pos += h.size
+		expected = h.next()
+	}
+}
+
+// findSound looks behind pos for batches with offsets above expected that follow one another without a gap up to the end of the
+// file's batches: zeros, the end of the file, or nextBase. The chain is asked for because a record's value may hold anything,
+// a batch with a right CRC included; such a one is not followed by the rest of the chain.
+//
+// What is claimed to be a batch may have been made to look like one, so the bytes read for its sake are bounded: when they are used
+// up, nothing sound was found, and everything stays where it is put aside.
+func findSound(data []byte, pos, expected, nextBase int64) (at, offset int64, ok bool) {
+	budget := 8 * int64(len(data))
+	highest := expected + int64(len(data)) // a record takes more than a byte, so no offset in the file can be above this
+	if nextBase >= 0 {
+		highest = min(highest, nextBase-1)
+	}
+	for at = pos; at+BatchOverhead <= int64(len(data)) && budget > 0; at++ {
+		if data[at+atMagic] != magic {
+			continue
+		}
+		h := readHeader(data[at:])
+		if h.base < expected || h.base > highest || h.size > int64(len(data))-at {
+			continue
+		}
+		holds, read := chainHolds(data, at, nextBase)
+		if holds {
+			return at, h.base, true
+		}
+		budget -= read
+	}
+	return 0, 0, false
+}
+
+// chainHolds says whether batches follow one another from at to the end, and how many bytes it read to tell.
+func chainHolds(data []byte, at, nextBase int64) (holds bool, read int64) {
+	start, expected := at, int64(-1)
+	for {
+		h, wrong := checkBatch(data[at:])
+		if wrong != "" || (expected >= 0 && h.base != expected) {
+			read = at - start + min(max(h.size, BatchOverhead), int64(len(data))-at)
+			return at > start && (allZero(data[at:]) || expected == nextBase), read
+		}
+		at, expected = at+h.size, h.next()
+		if at == int64(len(data)) {
+			return true, at - start
+		}
+	}
+}
+
+func allZero(b []byte) bool {
+	for len(b) >= 8 {
+		if b[0]|b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7] != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, c := range b {
+		if c != 0 {
+			return false
+		}
+	}
+	return true
+}
