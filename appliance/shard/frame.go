@@ -1,0 +1,86 @@
+package shard
+
+import (
+	"encoding/binary"
+
+	"penstock/segstore"
+	"penstock/wire"
+)
+
+// A frame is what goes through a ring: one request's records of one shard. It never leaves the process, so its integers are in the
+// machine's order.
+//
+//	 0  log     uint32  index of the shard's log in the set
+//	 4  ticket  uint32  who waits, noTicket for nobody
+//	 8  slot    uint32  which of the ticket's parts this is
+//	12  ack     uint32  the policy
+//	16  count   uint32  records
+//	20  bound   uint32  bytes the records take in a log at most
+//	24  records: time int64, key length int32 (-1: null), value length int32, key, value
+const (
+	frameHead  = 24
+	recordHead = 16
+	noTicket   = ^uint32(0)
+)
+
+type frameHeader struct {
+	log, ticket, slot uint32
+	ack               Ack
+	count, bound      uint32
+}
+
+var native = binary.NativeEndian
+
+func (h *frameHeader) put(dst []byte) {
+	_ = dst[frameHead-1]
+	native.PutUint32(dst, h.log)
+	native.PutUint32(dst[4:], h.ticket)
+	native.PutUint32(dst[8:], h.slot)
+	native.PutUint32(dst[12:], uint32(h.ack))
+	native.PutUint32(dst[16:], h.count)
+	native.PutUint32(dst[20:], h.bound)
+}
+
+func readFrameHeader(src []byte) frameHeader {
+	_ = src[frameHead-1]
+	return frameHeader{
+		log:    native.Uint32(src),
+		ticket: native.Uint32(src[4:]),
+		slot:   native.Uint32(src[8:]),
+		ack:    Ack(native.Uint32(src[12:])),
+		count:  native.Uint32(src[16:]),
+		bound:  native.Uint32(src[20:]),
+	}
+}
+
+// frameBytes is what a record takes in a frame, logBytes what it takes in a log at most.
+func frameBytes(r *wire.Record) int { return recordHead + len(r.Key) + len(r.Value) }
+
+func logBytes(r *wire.Record) int { return segstore.RecordOverhead + len(r.Key) + len(r.Value) }
+
+func putRecord(dst []byte, r *wire.Record) int {
+	_ = dst[recordHead-1]
+	native.PutUint64(dst, uint64(r.Time))
+	keyLength := int32(len(r.Key))
+	if r.Key == nil {
+		keyLength = -1
+	}
+	native.PutUint32(dst[8:], uint32(keyLength))
+	native.PutUint32(dst[12:], uint32(len(r.Value)))
+	n := recordHead
+	n += copy(dst[n:], r.Key)
+	return n + copy(dst[n:], r.Value)
+}
+
+// readRecord reads the record at the start of src and returns what is behind it.
+func readRecord(src []byte) (key, value []byte, ms int64, rest []byte) {
+	_ = src[recordHead-1]
+	ms = int64(native.Uint64(src))
+	keyLength := int32(native.Uint32(src[8:]))
+	valueLength := native.Uint32(src[12:])
+	src = src[recordHead:]
+	if keyLength >= 0 {
+		key, src = src[:keyLength:keyLength], src[keyLength:]
+	}
+	return key, src[:valueLength:valueLength], ms, src[valueLength:]
+}

@@ -1,0 +1,182 @@
+package shard
+
+import (
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// keeper is one goroutine that looks after all logs: it readies and finishes segments when asked, tries again for logs that found no
+// space, and retires what is old, or what must go for want of space.
+type keeper struct {
+	set   *Set
+	work  chan *logState
+	stop  chan struct{}
+	ended chan struct{}
+}
+
+const (
+	// retryEvery is how often a log without space tries again.
+	retryEvery = 250 * time.Millisecond
+	// spaceEvery is how often the space used and free is looked at.
+	spaceEvery = time.Second
+	// rollFraction: a segment is sealed after this part of the retention time, so that a quiet topic's records expire at most so much
+	// late.
+	rollFraction = 8
+)
+
+func newKeeper(s *Set) *keeper {
+	return &keeper{set: s, work: make(chan *logState, 1024), stop: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// want asks for a log's Background. It never blocks: when too many ask at once, the next retry finds the rest.
+func (k *keeper) want(l *logState) {
+	if l.queued.Swap(true) {
+		return
+	}
+	select {
+	case k.work <- l:
+	default:
+		l.queued.Store(false)
+	}
+}
+
+func (k *keeper) run() {
+	defer close(k.ended)
+	retry, space, age := time.NewTicker(retryEvery), time.NewTicker(spaceEvery), time.NewTicker(k.set.o.ageEvery())
+	defer retry.Stop()
+	defer space.Stop()
+	defer age.Stop()
+	for {
+		select {
+		case l := <-k.work:
+			l.queued.Store(false)
+			k.background(l)
+		case <-retry.C:
+			k.retry()
+		case <-space.C:
+			k.freeSpace()
+		case <-age.C:
+			k.retain()
+		case <-k.stop:
+			return
+		}
+	}
+}
+
+// on runs f unless the log was closed.
+func (l *logState) on(f func()) {
+	l.life.Lock()
+	defer l.life.Unlock()
+	if !l.closed {
+		f()
+	}
+}
+
+func (k *keeper) background(l *logState) {
+	l.on(func() {
+		if err := l.log.Background(); err != nil && !l.log.Full() {
+			k.set.o.Logger.Warn("looking after a segment failed", "log", l.log.Dir(), "error", err)
+		}
+	})
+}
+
+// retry has logs without space look for some. The oldest segments make room first if the disk is too full.
+func (k *keeper) retry() {
+	for _, l := range *k.set.logs.Load() {
+		if l.log.Full() {
+			k.freeSpace()
+			k.background(l)
+		}
+	}
+}
+
+// ageEvery is how often ages are looked at.
+func (o *Options) ageEvery() time.Duration {
+	return max(min(time.Minute, o.Retention/(2*rollFraction)), 10*time.Millisecond)
+}
+
+// retain retires what is old.
+func (k *keeper) retain() {
+	s := k.set
+	if err := s.clock.note(); err != nil {
+		s.o.Logger.Warn("the retention clock could not be written down", "error", err)
+	}
+	cutoff := s.clock.now() - s.o.Retention.Milliseconds()
+	rollBefore := s.clock.now() - s.o.Retention.Milliseconds()/rollFraction
+	for _, l := range *s.logs.Load() {
+		l.writer.do(func() {
+			if err := l.log.RollOlder(rollBefore); err != nil {
+				s.o.Logger.Warn("a quiet segment could not be sealed", "log", l.log.Dir(), "error", err)
+			}
+		})
+		l.on(func() {
+			_, err := l.log.Retire(cutoff)
+			if err = errors.Join(err, l.log.RetireAside(cutoff), l.log.Background()); err != nil && !l.log.Full() {
+				s.o.Logger.Warn("retiring old segments failed", "log", l.log.Dir(), "error", err)
+			}
+		})
+	}
+}
+
+// freeSpace removes the oldest segments, whichever log they belong to, while there is too much kept or too little free.
+func (k *keeper) freeSpace() {
+	for k.tooMuch() {
+		l := k.oldest()
+		if l == nil {
+			return
+		}
+		var err error
+		l.on(func() { err = l.log.DropOldest() })
+		if err != nil {
+			k.set.o.Logger.Warn("removing the oldest segment failed", "log", l.log.Dir(), "error", err)
+			return
+		}
+		k.set.o.Logger.Info("removed the oldest segment to free space", "log", l.log.Dir())
+	}
+}
+
+func (k *keeper) tooMuch() bool {
+	o := &k.set.o
+	if o.RetentionBytes > 0 {
+		var kept int64
+		for _, l := range *k.set.logs.Load() {
+			kept += l.log.Size()
+		}
+		if kept > o.RetentionBytes {
+			return true
+		}
+	}
+	free, total, err := diskSpace(o.Dir)
+	if err != nil {
+		return false
+	}
+	least := o.MinFreeBytes
+	if least == 0 {
+		least = min(1<<30, total/20)
+	}
+	return free < least
+}
+
+// oldest is the log whose oldest removable segment is the oldest of all.
+func (k *keeper) oldest() (found *logState) {
+	var age int64
+	for _, l := range *k.set.logs.Load() {
+		l.on(func() {
+			if newest, _, ok := l.log.Oldest(); ok && (found == nil || newest < age) {
+				found, age = l, newest
+			}
+		})
+	}
+	return found
+}
+
+// diskSpace says how many bytes of dir's file system are free for us, and how many there are.
+func diskSpace(dir string) (free, total int64, err error) {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(dir, &fs); err != nil {
+		return 0, 0, err
+	}
+	return int64(fs.Bavail) * fs.Bsize, int64(fs.Blocks) * fs.Bsize, nil
+}

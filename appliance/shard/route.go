@@ -1,0 +1,136 @@
+package shard
+
+import (
+	"bytes"
+
+	"github.com/cespare/xxhash/v2"
+
+	"penstock/ring"
+	"penstock/wire"
+)
+
+// hasher hashes shard keys with the data directory's own seed, so that nobody outside can choose keys that all land on one shard.
+type hasher struct {
+	seed   uint64
+	digest xxhash.Digest
+}
+
+func (h *hasher) sum(key []byte) uint64 {
+	h.digest.ResetWithSeed(h.seed)
+	_, _ = h.digest.Write(key)
+	return h.digest.Sum64()
+}
+
+// Offer routes a batch's records to their shards and puts them into the writers' rings, all or none: when it returns an error,
+// nothing of the batch was or will be kept. The batch may be reused as soon as it returns. Then Wait, unless ack is AckRing.
+//
+// Errors: ErrBusy (a ring is full), ErrFull (no space on disk), ErrTopics (it would be a topic too many), ErrTooLarge (more than fits
+// a ring's frame), ErrClosing, or what the disk said when a topic had to be made.
+func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
+	t.shares = t.shares[:0]
+	if t.pending {
+		panic("BUG: a ticket was offered a batch while it waits for another")
+	}
+	if len(b.Records) == 0 {
+		return nil
+	}
+	t.busy.Store(true)
+	defer t.busy.Store(false)
+	if s.closing.Load() {
+		return ErrClosing
+	}
+	if err := t.divide(b.Records); err != nil {
+		t.shares = t.shares[:0]
+		return err
+	}
+	if !ring.ClaimAll(t.parts) {
+		t.shares = t.shares[:0]
+		s.refusedBusy.Add(1)
+		return ErrBusy
+	}
+	t.encode(b.Records, ack)
+	for i := range t.parts {
+		t.parts[i].Claim.Commit()
+	}
+	for i := range t.shares {
+		t.shares[i].log.writer.waiter.Wake()
+	}
+	if ack == AckRing {
+		t.shares = t.shares[:0]
+	}
+	return nil
+}
+
+// divide finds each record's share and sizes the shares.
+func (t *Ticket) divide(records []wire.Record) error {
+	t.round++
+	t.turn++
+	t.of = t.of[:0]
+	var topic *Topic
+	for i := range records {
+		r := &records[i]
+		if topic == nil || !bytes.Equal(topic.nameBytes, r.Topic) {
+			var err error
+			if topic, err = t.set.topicFor(r.Topic); err != nil {
+				return err
+			}
+		}
+		shard := uint64(t.turn) // records without a key stay together, in their order
+		if r.Key != nil {
+			shard = t.hash.sum(r.Key)
+		}
+		log := topic.logs[shard%uint64(len(topic.logs))]
+		at := t.shareOf(log)
+		t.of = append(t.of, at)
+		sh := &t.shares[at]
+		sh.count++
+		sh.frame += frameBytes(r)
+		sh.bound += logBytes(r)
+	}
+	t.parts = t.parts[:0]
+	for i := range t.shares {
+		sh := &t.shares[i]
+		if sh.log.log.Full() {
+			t.set.refusedFull.Add(1)
+			return ErrFull
+		}
+		if sh.frame > sh.log.writer.ring.MaxFrame() {
+			return ErrTooLarge
+		}
+		t.parts = append(t.parts, ring.Part{Ring: sh.log.writer.ring, Size: sh.frame})
+	}
+	return nil
+}
+
+// shareOf finds or makes the share of a log in this request.
+func (t *Ticket) shareOf(log *logState) int32 {
+	for int(log.index) >= len(t.slots) {
+		t.slots = append(t.slots, slot{})
+	}
+	s := &t.slots[log.index]
+	if s.round != t.round {
+		*s = slot{round: t.round, share: int32(len(t.shares))}
+		t.shares = append(t.shares, share{log: log, frame: frameHead})
+	}
+	return s.share
+}
+
+// encode fills the claims. Nothing here can fail or block: a claimed frame holds up the ones behind it.
+func (t *Ticket) encode(records []wire.Record, ack Ack) {
+	ticket := noTicket
+	if ack != AckRing {
+		t.arm(len(t.shares))
+		ticket = t.wait.index
+	}
+	for i := range t.shares {
+		sh := &t.shares[i]
+		h := frameHeader{log: sh.log.index, ticket: ticket, slot: uint32(i), ack: ack, count: uint32(sh.count), bound: uint32(sh.bound)}
+		h.put(t.parts[i].Claim.Bytes())
+		sh.at = frameHead
+	}
+	for i := range records {
+		sh := t.of[i]
+		dst := t.parts[sh].Claim.Bytes()
+		t.shares[sh].at += putRecord(dst[t.shares[sh].at:], &records[i])
+	}
+}

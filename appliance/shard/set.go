@@ -1,0 +1,292 @@
+package shard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"penstock/segstore"
+	"penstock/wire"
+)
+
+// Options says how the set is kept.
+type Options struct {
+	Dir            string // the data directory; topics live in Dir/topics
+	Shards         int    // writers, and shards of a new topic; 0 = number of cores
+	SegmentBytes   int64  // how large a segment grows; 0 = 256 MiB
+	RingBytes      int    // a writer's ring, a power of two; 0 = 16 MiB
+	Retention      time.Duration
+	RetentionBytes int64 // all topics together; 0 = no bound
+	MinFreeBytes   int64 // free disk below which the oldest segments go early; 0 = the lesser of 1 GiB and 5 % of the disk
+	MaxTopics      int   // 0 = 1000
+	Ack            Ack   // the default policy; with AckDisk readers see only what is on disk
+	Pin            []int // a CPU for each writer; empty = not pinned
+	Logger         *slog.Logger
+}
+
+// Set is all topics, their logs, and the goroutines that keep them. Anyone may call its methods.
+type Set struct {
+	o     Options
+	disk  segstore.Disk
+	seed  uint64 // of the routing hash
+	clock *clock
+
+	writers []*writer
+	keeper  *keeper
+	waits   waitTable
+
+	topics atomic.Pointer[topicMap]    // immutable; replaced under mu
+	logs   atomic.Pointer[[]*logState] // immutable; by index, only ever grows
+	mu     sync.Mutex
+
+	ticketMu sync.Mutex
+	tickets  []*Ticket
+
+	closing   atomic.Bool
+	closeOnce sync.Once
+	closeErr  error
+
+	refusedBusy, refusedFull atomic.Uint64
+}
+
+// Open opens the set and recovers all logs of the data directory.
+func Open(o Options) (*Set, error) {
+	o = o.withDefaults()
+	s := &Set{o: o, disk: segstore.OS{}}
+	s.topics.Store(&topicMap{})
+	s.logs.Store(&[]*logState{})
+	for _, dir := range []string{o.Dir, s.topicsDir()} {
+		if err := s.disk.MakeDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if s.seed, err = routingSeed(o.Dir); err != nil {
+		return nil, err
+	}
+	if s.clock, err = openClock(filepath.Join(o.Dir, "clock"), time.Now()); err != nil {
+		return nil, err
+	}
+	for range o.Shards {
+		w, err := newWriter(s, o.RingBytes)
+		if err != nil {
+			return nil, err
+		}
+		s.writers = append(s.writers, w)
+	}
+	s.keeper = newKeeper(s)
+	if err := s.openTopics(); err != nil {
+		return nil, err
+	}
+	for i, w := range s.writers {
+		cpu := -1
+		if len(o.Pin) > 0 {
+			cpu = o.Pin[i%len(o.Pin)]
+		}
+		go w.run(cpu)
+		go w.syncer.run()
+	}
+	go s.keeper.run()
+	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Shards == 0 {
+		o.Shards = runtime.GOMAXPROCS(0)
+	}
+	if o.RingBytes == 0 {
+		o.RingBytes = 16 << 20
+	}
+	if o.Retention == 0 {
+		o.Retention = 24 * time.Hour
+	}
+	if o.MaxTopics == 0 {
+		o.MaxTopics = 1000
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// openers is how many topics are recovered at a time: enough to keep a disk busy.
+const openers = 8
+
+// openTopics recovers every topic there is.
+func (s *Set) openTopics() error {
+	shards, err := s.findTopics()
+	if err != nil {
+		return err
+	}
+	names := sortedKeys(shards)
+	topics := make([]*Topic, len(names))
+	errs := make([]error, len(names))
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range openers {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+				topics[i], errs[i] = s.openTopic(names[i], shards[names[i]])
+			}
+		})
+	}
+	all.Wait()
+	for _, t := range topics {
+		if t != nil {
+			s.addTopic(t)
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return errors.Join(err, s.closeLogs())
+	}
+	return nil
+}
+
+// findTopics reads from the directories' names which topics there are and how many shards each has.
+func (s *Set) findTopics() (map[string]int, error) {
+	entries, err := os.ReadDir(s.topicsDir())
+	if err != nil {
+		return nil, err
+	}
+	shards := map[string]int{}
+	for _, e := range entries {
+		i := strings.LastIndexByte(e.Name(), '-')
+		if !e.IsDir() || i < 0 {
+			continue
+		}
+		name := e.Name()[:i]
+		n, err := strconv.Atoi(e.Name()[i+1:])
+		if err != nil || n < 0 || n >= ShardsMax || !wire.ValidTopic(name) {
+			s.o.Logger.Warn("a directory in the topics folder is no shard of a topic: left alone", "name", e.Name())
+			continue
+		}
+		shards[name] = max(shards[name], n+1)
+	}
+	return shards, nil
+}
+
+// logOptions is how a shard's log is kept.
+func (s *Set) logOptions(l *logState) segstore.Options {
+	return segstore.Options{
+		SegmentBytes: s.o.SegmentBytes,
+		ReadSynced:   s.o.Ack == AckDisk,
+		Disk:         s.disk,
+		Now:          s.clock.now,
+		Background:   func() { s.keeper.want(l) },
+		Report:       s.report,
+	}
+}
+
+// report tells the operator what a log found wrong.
+func (s *Set) report(f segstore.Finding) {
+	level := slog.LevelWarn
+	if f.Acknowledged() || f.Kind == segstore.SyncFailed {
+		level = slog.LevelError
+	}
+	s.o.Logger.Log(context.Background(), level, f.Kind.String(), "file", f.Path, "byte", f.Position, "bytes", f.Bytes,
+		"first", f.First, "next", f.Next, "what", f.Text)
+}
+
+// Ready says whether the set takes records: nil, or why not.
+func (s *Set) Ready() error {
+	if s.closing.Load() {
+		return ErrClosing
+	}
+	for _, l := range *s.logs.Load() {
+		if err := l.log.Trouble(); err != nil {
+			return fmt.Errorf("topic %s, shard %d takes no records: %w", l.topic.name, l.shard, diskFault(err))
+		}
+	}
+	return nil
+}
+
+// Close stops taking batches, lets the writers empty their rings, syncs, and closes the logs. When the context ends first it gives
+// up waiting: what is acknowledged is safe all the same, recovery then has more to do.
+func (s *Set) Close(ctx context.Context) error {
+	s.closeOnce.Do(func() { s.closeErr = s.close(ctx) })
+	return s.closeErr
+}
+
+func (s *Set) close(ctx context.Context) error {
+	s.closing.Store(true)
+	s.mu.Lock() // a topic being made or deleted is finished first
+	defer s.mu.Unlock()
+	if err := s.quiet(ctx); err != nil {
+		return err
+	}
+	for _, step := range []func(w *writer) (stop, ended chan struct{}){
+		func(w *writer) (stop, ended chan struct{}) { return w.stop, w.ended },
+		func(w *writer) (stop, ended chan struct{}) { return w.syncer.stop, w.syncer.ended },
+	} {
+		for _, w := range s.writers {
+			stop, _ := step(w)
+			close(stop)
+		}
+		for _, w := range s.writers {
+			_, ended := step(w)
+			if err := await(ctx, ended); err != nil {
+				return err
+			}
+		}
+	}
+	close(s.keeper.stop)
+	if err := await(ctx, s.keeper.ended); err != nil {
+		return err
+	}
+	return errors.Join(s.closeLogs(), s.clock.close())
+}
+
+// quiet waits until no Offer is under way. Those that begin later see closing and turn back.
+func (s *Set) quiet(ctx context.Context) error {
+	s.ticketMu.Lock()
+	tickets := append([]*Ticket(nil), s.tickets...)
+	s.ticketMu.Unlock()
+	for _, t := range tickets {
+		for t.busy.Load() {
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("requests were still being taken: %w", ctx.Err())
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+func await(ctx context.Context, ended chan struct{}) error {
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("the logs could not be closed in time: %w", ctx.Err())
+	}
+}
+
+func (s *Set) closeLogs() error {
+	var errs []error
+	for _, l := range *s.logs.Load() {
+		if !l.closed {
+			errs = append(errs, l.close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func sortedKeys[V any, M ~map[string]V](m M) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}

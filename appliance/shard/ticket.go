@@ -1,0 +1,193 @@
+package shard
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"penstock/ring"
+)
+
+// Ticket is one worker's way through the set: it is offered a batch, waits for it, and knows where it went. One goroutine uses it;
+// it is reused for every request, which is why a request allocates nothing.
+type Ticket struct {
+	set     *Set
+	busy    atomic.Bool // an Offer is under way; Close waits for it
+	pending bool        // Wait has something to wait for
+	wait    *wait
+	timer   *time.Timer
+	hash    hasher
+	turn    uint32 // where the next records without a key go
+
+	shares []share     // the request's records by shard
+	parts  []ring.Part // the same, as claims
+	of     []int32     // which share each record belongs to
+	slots  []slot      // by log: which share is its, if it has one in this request
+	round  uint32      // this request, in slots
+}
+
+// share is one request's records of one shard.
+type share struct {
+	log   *logState
+	count int
+	frame int // bytes in the ring
+	bound int // bytes in the log at most
+	at    int // write position while encoding
+}
+
+type slot struct {
+	round uint32
+	share int32
+}
+
+// wait is the part of a ticket that writers and syncers reach, by its number in the set's table. A request that gives up leaves
+// its wait to them and takes another.
+type wait struct {
+	index uint32
+	left  atomic.Int32 // parts not yet done
+	state atomic.Uint32
+	fault atomic.Pointer[error] // the first error of a part
+	done  chan struct{}         // one token, when the last part is done
+	spans []span                // each written by a writer before its part is done
+}
+
+// span is where a part's records went.
+type span struct{ first, last int64 }
+
+const (
+	waitOpen uint32 = iota
+	waitDone
+	waitLeft // the request gave up; whoever finishes the last part gives the number back
+)
+
+// Wait returns when the policy of the batch offered last is met: nil, or why the batch is not acknowledged (ErrFull, ErrSync,
+// ErrTimeout, ErrClosing, or what the disk said). What was not acknowledged may still have been kept. The ticket may be used again.
+func (t *Ticket) Wait(timeout time.Duration) error {
+	if !t.pending {
+		return nil
+	}
+	t.pending = false
+	w := t.wait
+	select {
+	case <-w.done:
+		return t.verdict()
+	default:
+	}
+	t.timer.Reset(timeout)
+	select {
+	case <-w.done:
+		t.timer.Stop()
+		return t.verdict()
+	case <-t.timer.C:
+	}
+	if !w.state.CompareAndSwap(waitOpen, waitLeft) {
+		<-w.done // the last part was finished this very moment
+		return t.verdict()
+	}
+	t.wait = t.set.waits.take()
+	t.shares = t.shares[:0]
+	return ErrTimeout
+}
+
+func (t *Ticket) verdict() error {
+	if err := t.wait.fault.Load(); err != nil {
+		t.shares = t.shares[:0]
+		return *err
+	}
+	return nil
+}
+
+// arm makes the ticket ready to wait for n parts.
+func (t *Ticket) arm(n int) {
+	w := t.wait
+	w.state.Store(waitOpen)
+	w.fault.Store(nil)
+	w.left.Store(int32(n))
+	for len(w.spans) < n {
+		w.spans = append(w.spans, span{})
+	}
+	t.pending = true
+}
+
+// AppendPosition appends where the records went, "topic/shard@first-last" with ", " between, once Wait has returned nil for a
+// policy that knows it (disk or log). It appends nothing otherwise.
+func (t *Ticket) AppendPosition(dst []byte) []byte {
+	for i := range t.shares {
+		if i > 0 {
+			dst = append(dst, ", "...)
+		}
+		l := t.shares[i].log
+		dst = append(dst, l.topic.name...)
+		dst = append(dst, '/')
+		dst = strconv.AppendInt(dst, int64(l.shard), 10)
+		dst = append(dst, '@')
+		dst = strconv.AppendInt(dst, t.wait.spans[i].first, 10)
+		dst = append(dst, '-')
+		dst = strconv.AppendInt(dst, t.wait.spans[i].last, 10)
+	}
+	return dst
+}
+
+// finish notes that a part of a request is done, with an error or nil, and wakes the request after the last one.
+func (s *Set) finish(w *wait, err *error) {
+	if err != nil {
+		w.fault.CompareAndSwap(nil, err)
+	}
+	left := w.left.Add(-1)
+	if left > 0 {
+		return
+	}
+	if left < 0 {
+		panic("BUG: a request's part was finished twice")
+	}
+	if w.state.CompareAndSwap(waitOpen, waitDone) {
+		w.done <- struct{}{}
+		return
+	}
+	s.waits.free(w)
+}
+
+// waitTable numbers the waits, so that a frame can name one without holding a pointer.
+type waitTable struct {
+	all  atomic.Pointer[[]*wait] // only ever grows; replaced under mu
+	mu   sync.Mutex
+	idle []*wait
+}
+
+func (t *waitTable) get(index uint32) *wait { return (*t.all.Load())[index] }
+
+func (t *waitTable) take() *wait {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := len(t.idle); n > 0 {
+		w := t.idle[n-1]
+		t.idle = t.idle[:n-1]
+		return w
+	}
+	var old []*wait
+	if p := t.all.Load(); p != nil {
+		old = *p
+	}
+	w := &wait{index: uint32(len(old)), done: make(chan struct{}, 1), spans: make([]span, 8)}
+	all := append(old[:len(old):len(old)], w)
+	t.all.Store(&all)
+	return w
+}
+
+func (t *waitTable) free(w *wait) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.idle = append(t.idle, w)
+}
+
+// NewTicket makes a ticket for one worker. Workers are few and kept; a ticket lives as long as the set.
+func (s *Set) NewTicket() *Ticket {
+	t := &Ticket{set: s, wait: s.waits.take(), timer: time.NewTimer(time.Hour), hash: hasher{seed: s.seed}}
+	t.timer.Stop()
+	t.turn = t.wait.index // workers begin at different shards
+	s.ticketMu.Lock()
+	defer s.ticketMu.Unlock()
+	s.tickets = append(s.tickets, t)
+	return t
+}

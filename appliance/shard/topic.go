@@ -1,0 +1,230 @@
+package shard
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	"penstock/segstore"
+	"penstock/wire"
+)
+
+// Topic is a named stream of records in a fixed number of shards.
+type Topic struct {
+	name      string
+	nameBytes []byte
+	logs      []*logState
+}
+
+// Name is the topic's name.
+func (t *Topic) Name() string { return t.name }
+
+// Logs are the topic's logs, by shard.
+func (t *Topic) Logs() []*segstore.Log {
+	logs := make([]*segstore.Log, len(t.logs))
+	for i, l := range t.logs {
+		logs[i] = l.log
+	}
+	return logs
+}
+
+// logState is one shard of a topic: its log, and what its writer, its syncer and the keeper need to know of it.
+type logState struct {
+	index  uint32 // in Set.logs
+	topic  *Topic
+	shard  int
+	log    *segstore.Log
+	writer *writer
+
+	// The writer's.
+	touched bool
+	fresh   []entry // of the drain under way
+
+	// Between writer and syncer.
+	mu      sync.Mutex
+	waiting []entry // written, not yet asked to be synced
+	dirty   bool    // in the syncer's list
+
+	syncing []entry // the syncer's: what it is about to acknowledge
+
+	life   sync.Mutex // held by the syncer and the keeper while they work on the log, and to close it
+	closed bool       // under life
+	queued atomic.Bool
+}
+
+// entry is a request's part that waits for a log.
+type entry struct {
+	ticket     uint32
+	ack        Ack
+	generation int64
+}
+
+type topicMap map[string]*Topic
+
+// Topics lists the topics by name, sorted.
+func (s *Set) Topics() []string { return sortedKeys(*s.topics.Load()) }
+
+// Topic finds a topic.
+func (s *Set) Topic(name string) (*Topic, bool) {
+	t, ok := (*s.topics.Load())[name]
+	return t, ok
+}
+
+// topicFor finds a record's topic, making it on first use.
+func (s *Set) topicFor(name []byte) (*Topic, error) {
+	if t, ok := (*s.topics.Load())[string(name)]; ok {
+		return t, nil
+	}
+	err := s.CreateTopic(string(name), 0)
+	if err != nil && !errors.Is(err, ErrExists) {
+		return nil, err
+	}
+	if t, ok := s.Topic(string(name)); ok {
+		return t, nil
+	}
+	return nil, ErrUnknownTopic // deleted this very moment
+}
+
+// CreateTopic makes a topic with that many shards; 0 means the set's own number. When it returns nil the topic survives a crash.
+// Errors: ErrExists, ErrTopics, ErrClosing, ErrFull, a bad name or number, or what the disk said.
+func (s *Set) CreateTopic(name string, shards int) error {
+	if shards == 0 {
+		shards = s.o.Shards
+	}
+	if !wire.ValidTopic(name) {
+		return fmt.Errorf("%q can't be a topic: %s", name, wire.BadTopic.Text())
+	}
+	if shards < 1 || shards > ShardsMax {
+		return fmt.Errorf("a topic has 1 to %d shards, not %d", ShardsMax, shards)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return ErrClosing
+	}
+	if _, ok := s.Topic(name); ok {
+		return ErrExists
+	}
+	if len(*s.topics.Load()) >= s.o.MaxTopics {
+		return ErrTopics
+	}
+	if err := s.makeShardDirs(name, shards); err != nil {
+		return err
+	}
+	t, err := s.openTopic(name, shards)
+	if err != nil {
+		return err
+	}
+	s.addTopic(t)
+	return nil
+}
+
+// ShardsMax is the most shards a topic may have.
+const ShardsMax = 1024
+
+// makeShardDirs makes a topic's directories, the highest shard first. The number of shards is the highest directory plus one, so
+// a crash in between can't make the topic smaller, which would send its keys elsewhere.
+func (s *Set) makeShardDirs(name string, shards int) error {
+	for i := shards - 1; i >= 0; i-- {
+		if err := s.disk.MakeDir(s.shardDir(name, i)); err != nil {
+			return errors.Join(diskFault(err), os.Remove(s.shardDir(name, shards-1)))
+		}
+		if i == shards-1 || i == 0 {
+			if err := s.disk.SyncDir(s.topicsDir()); err != nil {
+				return diskFault(err)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Set) topicsDir() string { return filepath.Join(s.o.Dir, "topics") }
+
+func (s *Set) shardDir(topic string, shard int) string {
+	return filepath.Join(s.topicsDir(), topic+"-"+strconv.Itoa(shard))
+}
+
+// openTopic opens all logs of a topic.
+func (s *Set) openTopic(name string, shards int) (*Topic, error) {
+	t := &Topic{name: name, nameBytes: []byte(name)}
+	for i := range shards {
+		l := &logState{topic: t, shard: i, writer: s.writers[i%len(s.writers)]}
+		var err error
+		if l.log, err = segstore.Open(s.shardDir(name, i), s.logOptions(l)); err != nil {
+			for _, l := range t.logs {
+				err = errors.Join(err, l.log.Close())
+			}
+			return nil, fmt.Errorf("topic %s, shard %d: %w", name, i, diskFault(err))
+		}
+		t.logs = append(t.logs, l)
+	}
+	return t, nil
+}
+
+// diskFault tells a full disk from other trouble.
+func diskFault(err error) error {
+	if errors.Is(err, segstore.ErrFull) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
+}
+
+// addTopic makes a topic known. The caller holds mu, or nobody else is there yet.
+func (s *Set) addTopic(t *Topic) {
+	logs := append([]*logState(nil), *s.logs.Load()...)
+	for _, l := range t.logs {
+		l.index = uint32(len(logs))
+		logs = append(logs, l)
+	}
+	s.logs.Store(&logs)
+	topics := topicMap{}
+	for name, other := range *s.topics.Load() {
+		topics[name] = other
+	}
+	topics[t.name] = t
+	s.topics.Store(&topics)
+}
+
+// DeleteTopic removes a topic and all its records. Requests under way for it are answered with an error. ErrUnknownTopic when there
+// is none.
+func (s *Set) DeleteTopic(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return ErrClosing
+	}
+	t, ok := s.Topic(name)
+	if !ok {
+		return ErrUnknownTopic
+	}
+	topics := topicMap{}
+	for n, other := range *s.topics.Load() {
+		if n != name {
+			topics[n] = other
+		}
+	}
+	s.topics.Store(&topics)
+	var errs []error
+	for i := range t.logs { // the highest shard last: until it is gone, a crash leaves the topic with its number of shards
+		l := t.logs[i]
+		closed := make(chan error, 1)
+		l.writer.do(func() { closed <- l.close() })
+		errs = append(errs, <-closed, segstore.Remove(s.disk, l.log.Dir()))
+	}
+	return errors.Join(errs...)
+}
+
+// close ends a log's life, on its writer's goroutine: what waits for it is told the truth about it.
+func (l *logState) close() error {
+	l.writer.commit()
+	l.life.Lock()
+	defer l.life.Unlock()
+	err := l.log.Close()
+	l.closed = true
+	l.settle(err)
+	return err
+}

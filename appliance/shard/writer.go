@@ -1,0 +1,150 @@
+package shard
+
+import (
+	"sync"
+
+	"penstock/ring"
+	"penstock/tuning"
+)
+
+// writer is the one goroutine that writes to its logs. Between two waits it drains its ring into them and closes one batch per log,
+// so a batch is as large as the load makes it.
+type writer struct {
+	set    *Set
+	ring   *ring.Ring
+	waiter *ring.Waiter
+	syncer *syncer
+	stop   chan struct{}
+	ended  chan struct{}
+
+	touched []*logState // logs written to in this drain
+	counts  writerCounts
+
+	mu    sync.Mutex
+	tasks []func() // to be run between drains
+}
+
+// drainBytes is how much a drain takes at most before what it wrote is published: a bound on how long the first record of a burst
+// waits for the last.
+const drainBytes = 4 << 20
+
+func newWriter(s *Set, ringBytes int) (*writer, error) {
+	r, err := ring.New(ringBytes)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{set: s, ring: r, waiter: ring.NewWaiter(r), stop: make(chan struct{}), ended: make(chan struct{})}
+	w.syncer = newSyncer(s)
+	return w, nil
+}
+
+// run is the writer's life. cpu is the CPU it is pinned to, or -1.
+func (w *writer) run(cpu int) {
+	defer close(w.ended)
+	if cpu >= 0 {
+		if err := tuning.Pin(cpu); err != nil {
+			w.set.o.Logger.Warn("a shard writer could not be pinned", "cpu", cpu, "error", err)
+		}
+	}
+	frame := w.frame // one closure for the writer's life
+	for w.waiter.Wait(w.stop) {
+		w.runTasks()
+		w.ring.Drain(drainBytes, frame)
+		w.commit()
+	}
+	for !w.ring.Empty() { // nobody claims any more: what is left is all there is
+		w.ring.Drain(drainBytes, frame)
+		w.commit()
+	}
+	w.runTasks()
+}
+
+// frame lays one request's records into their log. They share a batch, so a crash keeps all of them or none.
+func (w *writer) frame(b []byte) {
+	h := readFrameHeader(b)
+	l := (*w.set.logs.Load())[h.log]
+	if err := l.log.Reserve(int64(h.bound)); err != nil {
+		w.refuse(&h, err)
+		return
+	}
+	rest := b[frameHead:]
+	var last int64
+	for range h.count {
+		var key, value []byte
+		var ms int64
+		key, value, ms, rest = readRecord(rest)
+		last = l.log.Append(key, value, ms)
+	}
+	if !l.touched {
+		l.touched = true
+		w.touched = append(w.touched, l)
+	}
+	w.counts.records.Add(uint64(h.count))
+	w.counts.bytes.Add(uint64(len(b)))
+	if h.ticket != noTicket {
+		w.set.waits.get(h.ticket).spans[h.slot] = span{first: last - int64(h.count) + 1, last: last}
+		l.fresh = append(l.fresh, entry{ticket: h.ticket, ack: h.ack, generation: l.log.Generation()})
+	}
+}
+
+// refuse answers a part that could not be written.
+func (w *writer) refuse(h *frameHeader, err error) {
+	w.counts.refused.Add(uint64(h.count))
+	if h.ticket == noTicket {
+		return
+	}
+	err = storeFault(err)
+	w.set.finish(w.set.waits.get(h.ticket), &err)
+}
+
+// commit publishes what this drain wrote: one batch a log. Parts that wait for the log are done; those that wait for the disk go to
+// the syncer.
+func (w *writer) commit() {
+	for i, l := range w.touched {
+		w.touched[i] = nil
+		l.touched = false
+		l.log.Commit()
+		w.counts.batches.Add(1)
+		w.handOver(l)
+	}
+	w.touched = w.touched[:0]
+}
+
+func (w *writer) handOver(l *logState) {
+	urgent := false
+	l.mu.Lock()
+	for _, e := range l.fresh {
+		switch {
+		case l.log.Lost(e.generation):
+			w.set.finish(w.set.waits.get(e.ticket), &errSync)
+		case e.ack == AckLog:
+			w.set.finish(w.set.waits.get(e.ticket), nil)
+		default:
+			l.waiting = append(l.waiting, e)
+			urgent = true
+		}
+	}
+	l.fresh = l.fresh[:0]
+	add := !l.dirty
+	l.dirty = true
+	l.mu.Unlock()
+	w.syncer.push(l, add, urgent)
+}
+
+// do has the writer run f between two drains. f must not block on anything that waits for the writer.
+func (w *writer) do(f func()) {
+	w.mu.Lock()
+	w.tasks = append(w.tasks, f)
+	w.mu.Unlock()
+	w.waiter.Wake()
+}
+
+func (w *writer) runTasks() {
+	w.mu.Lock()
+	tasks := w.tasks
+	w.tasks = nil
+	w.mu.Unlock()
+	for _, f := range tasks {
+		f()
+	}
+}
