@@ -1,0 +1,42 @@
+# The commands a developer types. `make` alone lists them.
+
+GO ?= go
+FUZZTIME ?= 60s
+CYCLES ?= 10000
+SEED ?= 1
+EVENTS ?= 5000000
+
+.PHONY: help build check test race fuzz bench load torture mallocs
+
+help:
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+build: ## the binary, ./penstock
+	$(GO) build -o penstock ./appliance/cmd/penstock
+
+check: ## format, vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+
+test: ## every test
+	$(GO) test -timeout 25m ./...
+
+race: ## every test but the long ones, under the race detector
+	$(GO) test -race -short -timeout 15m ./...
+
+fuzz: ## each fuzz target for FUZZTIME (60s)
+	@for target in $$($(GO) test -list '^Fuzz' ./fuzz | grep '^Fuzz'); do \
+		echo "$$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel 2 ./fuzz || exit 1; \
+	done
+
+bench: ## micro benchmarks of every stage
+	$(GO) test -run '^$$' -bench . -benchmem ./ring ./wire/... ./segstore ./appliance/...
+
+load: build ## EVENTS (5 million) events through the real binary, read back and compared
+	$(GO) build -o benchmarks/load/load ./benchmarks/load
+	benchmarks/load/load self --bin ./penstock --events $(EVENTS) --seed $(SEED)
+
+torture: build ## CYCLES (10,000) kill -9 under load; nothing acknowledged may be lost
+	$(GO) build -o benchmarks/load/load ./benchmarks/load
+	benchmarks/load/load torture --bin ./penstock --cycles $(CYCLES) --seed $(SEED)
