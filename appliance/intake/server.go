@@ -1,0 +1,196 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/valyala/fasthttp"
+
+	"penstock/wire"
+)
+
+// Server is the front door. Make it with New, run it with Serve, end it with Close.
+type Server struct {
+	opt        Options
+	routes     *routes
+	doors      []*door
+	engine     fasthttp.Server
+	keys       *keyring // nil without https
+	quiet      quietLogger
+	complaints complaints
+	room       room
+	shed       atomic.Uint64
+	bugOnce    sync.Once
+	closing    sync.Once
+	closeErr   error
+}
+
+// New opens the listening sockets, so that an address in use is an error here and Addrs is known; nobody is served before Serve.
+func New(o Options) (*Server, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{opt: o, quiet: quietLogger{log: o.Logger}, complaints: complaints{log: o.Logger}}
+	s.room.most, s.room.small = o.MaxBuffered, o.MaxHeader
+	if s.routes, err = newRoutes(o.Formats); err != nil {
+		return nil, err
+	}
+	if o.HTTPS != "" && o.HTTPS != off {
+		if s.keys, err = newKeyring(&o); err != nil {
+			return nil, err
+		}
+	}
+	s.setEngine()
+	if err := s.openDoors(); err != nil {
+		for _, d := range s.doors {
+			err = errors.Join(err, d.Close())
+		}
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) setEngine() {
+	s.engine = fasthttp.Server{
+		Handler:        s.handle,
+		ErrorHandler:   s.unread,
+		ExpectHandler:  s.expect,
+		HeaderReceived: s.headerReceived,
+		Logger:         &s.quiet,
+
+		MaxRequestBodySize: s.opt.MaxBody,
+		ReadBufferSize:     s.opt.MaxHeader,
+		ReadTimeout:        s.opt.HeaderTimeout, // headerReceived gives a body the rest of the request's time
+		IdleTimeout:        s.opt.IdleTimeout,
+		// The crowd's cap comes first; this one counts goroutines that are just ending as well, and must not bite before it.
+		Concurrency: 2*s.opt.MaxConnections + len(s.opt.Formats),
+
+		CloseOnShutdown:              true,
+		SecureErrorLogMessage:        true,
+		DisablePreParseMultipartForm: true,
+		NoDefaultServerHeader:        true,
+		NoDefaultDate:                true,
+		NoDefaultContentType:         true,
+		// ReduceMemoryUsage and StreamRequestBody stay off: they cost two to five times the CPU of a request.
+	}
+}
+
+// headerReceived gives a body the part of the request's time that is not set aside for its header.
+func (s *Server) headerReceived(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
+	if h.ContentLength() != 0 {
+		c.ReadTimeout = s.opt.ReadTimeout - s.opt.HeaderTimeout // none left: the header's deadline holds for the body too
+	}
+	return c
+}
+
+func (s *Server) openDoors() error {
+	for _, at := range []struct{ scheme, addr string }{{"http", s.opt.HTTP}, {"https", s.opt.HTTPS}} {
+		if at.addr == "" || at.addr == off {
+			continue
+		}
+		sockets, err := listen(at.addr, "--"+at.scheme, s.opt.Listeners)
+		if err != nil {
+			return err
+		}
+		for _, l := range sockets {
+			s.doors = append(s.doors, s.newDoor(at.scheme, l))
+		}
+	}
+	if len(s.doors) == 0 {
+		return errors.New("intake: no address to listen on")
+	}
+	crowd := newCrowd(s.opt.MaxConnections, s.opt.MaxConnsPerIP)
+	for _, d := range s.doors {
+		d.crowd, d.room = crowd, &s.room
+	}
+	return nil
+}
+
+func (s *Server) newDoor(scheme string, l net.Listener) *door {
+	d := &door{
+		scheme:  scheme,
+		socket:  l,
+		log:     s.opt.Logger,
+		write:   s.opt.WriteTimeout,
+		closing: make(chan struct{}),
+		open:    make(map[*conn]struct{}),
+		workers: &workers{make: s.newWorker, limit: s.opt.MaxInFlight},
+	}
+	if scheme == "https" {
+		d.secure = secured(s.keys, s.opt.HandshakeTimeout)
+	}
+	return d
+}
+
+func (s *Server) newWorker(left used) *worker {
+	w := &worker{counts: left.counts, ticket: left.ticket, parsers: make([]wire.Parser, s.routes.count)}
+	if w.counts == nil {
+		w.counts = newTally(len(s.opt.Formats))
+	}
+	if w.ticket == nil {
+		w.ticket = s.opt.Set.NewTicket()
+	}
+	return w
+}
+
+// Serve answers clients until Close. It returns nil then, and an error only if a door ended by itself.
+func (s *Server) Serve() error {
+	ended := make(chan error, len(s.doors))
+	for _, d := range s.doors {
+		go func() { ended <- s.engine.Serve(d) }()
+	}
+	var err error
+	for range s.doors {
+		err = errors.Join(err, <-ended)
+	}
+	return err
+}
+
+// Addrs are the addresses listened on, by scheme: "http" and "https".
+func (s *Server) Addrs() map[string]net.Addr {
+	addrs := make(map[string]net.Addr)
+	for _, d := range s.doors {
+		addrs[d.scheme] = d.Addr()
+	}
+	return addrs
+}
+
+// Reload reads the certificate's files again; new connections get what they hold. On an error the certificate in use stays.
+func (s *Server) Reload() error {
+	if s.keys == nil {
+		return nil
+	}
+	return s.keys.load()
+}
+
+// Close stops accepting, lets requests in work finish and closes connections as they fall idle; replies say so. What is still
+// open when ctx ends is cut, and Close says how much that was. Calling it again returns the first answer.
+func (s *Server) Close(ctx context.Context) error {
+	s.closing.Do(func() { s.closeErr = s.close(ctx) })
+	return s.closeErr
+}
+
+func (s *Server) close(ctx context.Context) error {
+	var err error
+	for _, d := range s.doors {
+		err = errors.Join(err, d.Close())
+		// fasthttp takes a new connection for a busy one; who has said nothing yet is not waited for.
+		d.hangUp(false)
+	}
+	if s.engine.ShutdownWithContext(ctx) == nil {
+		return err
+	}
+	cut := 0
+	for _, d := range s.doors {
+		cut += d.hangUp(true)
+	}
+	if cut > 0 {
+		err = errors.Join(err, fmt.Errorf("intake: %d connections were still busy and were cut: %w", cut, context.Cause(ctx)))
+	}
+	return err
+}

@@ -1,0 +1,74 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// listen opens n sockets on one address, each with its own queue of connections, and returns them all or none.
+//
+// SO_REUSEPORT lets any process of the same user join an address and take a share of its connections without a word, so the
+// address is first bound without it: if anyone is there, that fails and the error names the address. flag is the setting that
+// chooses another.
+func listen(addr, flag string, n int) ([]net.Listener, error) {
+	probe, err := (&net.ListenConfig{Control: userTimeout}).Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return nil, explain(err, addr, flag)
+	}
+	if err := probe.Close(); err != nil {
+		return nil, fmt.Errorf("intake: %s: %w", addr, err)
+	}
+	shared := net.ListenConfig{
+		KeepAlive: 15 * time.Second,
+		Control: func(network, address string, c syscall.RawConn) error {
+			return errors.Join(userTimeout(network, address, c), control(c, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
+		},
+	}
+	var sockets []net.Listener
+	for range n {
+		l, err := shared.Listen(context.Background(), "tcp", addr)
+		if err != nil {
+			for _, l := range sockets {
+				_ = l.Close() // nothing was accepted from it
+			}
+			return nil, explain(err, addr, flag)
+		}
+		sockets = append(sockets, l)
+		addr = l.Addr().String() // port 0 has become a port: the others join it
+	}
+	return sockets, nil
+}
+
+// halfOpen is how long sent bytes may stay unacknowledged before the kernel gives the peer up for gone.
+const halfOpen = 30 * time.Second
+
+// userTimeout sets TCP_USER_TIMEOUT, which accepted connections inherit.
+func userTimeout(_, _ string, c syscall.RawConn) error {
+	return control(c, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(halfOpen.Milliseconds()))
+}
+
+func control(c syscall.RawConn, level, option, value int) error {
+	var set error
+	if err := c.Control(func(fd uintptr) { set = unix.SetsockoptInt(int(fd), level, option, value) }); err != nil {
+		return err
+	}
+	return set
+}
+
+func explain(err error, addr, flag string) error {
+	switch {
+	case errors.Is(err, unix.EADDRINUSE):
+		return fmt.Errorf("intake: %s is in use: stop the other process or choose another address with %s: %w", addr, flag, err)
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("intake: not allowed to listen on %s: choose a port from 1024 up with %s, or grant CAP_NET_BIND_SERVICE: %w", addr, flag, err)
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return fmt.Errorf("intake: this machine has no address %s: choose another with %s: %w", addr, flag, err)
+	}
+	return fmt.Errorf("intake: cannot listen on %s (%s): %w", addr, flag, err)
+}

@@ -1,0 +1,144 @@
+package intake
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"penstock/appliance/shard"
+	"penstock/wire"
+)
+
+// worker is everything one request needs while it is in work. It belongs to one request at a time and is used again, so that
+// after it has grown to a usual request nothing is allocated.
+type worker struct {
+	batch   wire.Batch
+	inflate inflater
+	parsers []wire.Parser // by route number; made when first needed
+	ticket  *shard.Ticket
+	headers headers
+	request wire.Request
+	outcome wire.Outcome
+	reply   []byte // the reply's body
+	where   []byte // the reply's position
+	counts  *tally
+
+	owed   int // records counted as received whose end is not counted yet
+	owedTo *wireTally
+}
+
+// replyKeep is how much room for a reply a worker keeps.
+const replyKeep = 64 << 10
+
+// release lets go of what the last request lent.
+func (w *worker) release() {
+	w.batch.Reset()
+	w.headers.raw = nil
+	w.request = wire.Request{}
+	w.outcome = wire.Outcome{}
+	if cap(w.reply) > replyKeep {
+		w.reply = nil
+	}
+	if cap(w.where) > replyKeep {
+		w.where = nil
+	}
+}
+
+// workers is a door's bounded stack of idle workers. It is not a sync.Pool: the collector would empty it, and the next requests
+// would pay for it. The last one used is the first to be used again, while the caches still know it.
+type workers struct {
+	make  func(used) *worker
+	limit int
+
+	mu    sync.Mutex
+	idle  []*worker
+	alive int      // idle and in work
+	all   []*tally // one for each worker ever alive at once
+	spare []used   // of workers thrown away
+	_     [64]byte // the next door's stack belongs to another core
+}
+
+// take returns a worker, or nil when as many as may be are in work.
+func (s *workers) take() *worker {
+	s.mu.Lock()
+	if n := len(s.idle); n > 0 {
+		w := s.idle[n-1]
+		s.idle[n-1] = nil
+		s.idle = s.idle[:n-1]
+		s.mu.Unlock()
+		return w
+	}
+	if s.alive == s.limit {
+		s.mu.Unlock()
+		return nil
+	}
+	s.alive++
+	var left used
+	if n := len(s.spare); n > 0 {
+		left = s.spare[n-1]
+		s.spare = s.spare[:n-1]
+	}
+	s.mu.Unlock()
+
+	w := s.make(left)
+	if left.counts == nil {
+		s.mu.Lock()
+		s.all = append(s.all, w.counts)
+		s.mu.Unlock()
+	}
+	return w
+}
+
+// give takes a worker back.
+func (s *workers) give(w *worker) {
+	w.release()
+	s.mu.Lock()
+	s.idle = append(s.idle, w)
+	s.mu.Unlock()
+}
+
+// used is what outlives a worker that was thrown away: what it counted, and its ticket, which the set keeps for ever. A ticket
+// that was in use is not trusted again.
+type used struct {
+	counts *tally
+	ticket *shard.Ticket
+}
+
+// discard drops a worker whose state is in doubt.
+func (s *workers) discard(w *worker) {
+	left := used{counts: w.counts, ticket: w.ticket}
+	if w.owed > 0 {
+		left.ticket = nil
+	}
+	s.mu.Lock()
+	s.alive--
+	s.spare = append(s.spare, left)
+	s.mu.Unlock()
+}
+
+// tallies returns the counters of every worker there has been.
+func (s *workers) tallies() []*tally {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all[:len(s.all):len(s.all)]
+}
+
+// tally is what one worker counts, by wire. One worker writes it, so its atomics are never contended; Stats adds tallies up.
+type tally struct {
+	wires []wireTally
+	_     [64]byte
+}
+
+type wireTally struct {
+	requests, bytes               atomic.Uint64
+	received                      atomic.Uint64   // records, and one for a body refused whole
+	stored, refused, busy, failed atomic.Uint64   // what became of them, in the same unit
+	refusedBy                     []atomic.Uint64 // by wire.Code
+}
+
+func newTally(formats int) *tally {
+	t := &tally{wires: make([]wireTally, formats)}
+	for i := range t.wires {
+		t.wires[i].refusedBy = make([]atomic.Uint64, len(wire.Codes())+1)
+	}
+	return t
+}
