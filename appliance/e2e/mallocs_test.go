@@ -1,0 +1,54 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+)
+
+// mallocsMax is the promise: mallocs of the whole process per request under load.
+const mallocsMax = 0.01
+
+// The process's own malloc counter, over a million single events and over many 64 KiB batches. PENSTOCK_BATCHES raises the number of
+// batches (each is 64 KiB on disk; retention keeps the directory small).
+func TestMallocsPerRequest(t *testing.T) {
+	singles, batches := 1_000_000, 20_000
+	if testing.Short() {
+		singles, batches = 50_000, 2_000
+	}
+	if n, err := strconv.Atoi(os.Getenv("PENSTOCK_BATCHES")); err == nil {
+		batches = n
+	}
+	event := []byte(`{"ts":1474921202000,"sk":"u42","event":"page view","url":"https://shop.example/p/17?ref=mail","ms":183.5,"tags":["a","b"],"pad":"` +
+		"0123456789012345678901234567890123456789012345678901234567890123456789" + `"}`)
+	ndjson := bytes.Repeat(append(bytes.Clone(event), '\n'), 64<<10/(len(event)+1))
+	const connections = 32
+	for _, c := range []struct {
+		name     string
+		request  []byte
+		requests int
+		depth    int
+	}{
+		{"single events, one at a time", addEvents("singles", event), singles / 2, 1},
+		{"single events, pipelined by 16", addEvents("singles", event), singles / 2, 16},
+		{"batches of 64 KiB", addEvents("batches", ndjson), batches, 1},
+	} {
+		for _, ack := range []string{"disk", "log"} {
+			t.Run(fmt.Sprintf("%s, %s", c.name, ack), func(t *testing.T) {
+				s := start(t, t.TempDir(), "--ack", ack, "--retention-bytes", "1GiB")
+				pump(t, s.HTTP, c.request, connections, 200, c.depth) // workers, tickets and buffers come into being
+				n := c.requests / connections * connections
+				before := s.metric("go_memstats_mallocs_total")
+				pump(t, s.HTTP, c.request, connections, n/connections, c.depth)
+				after := s.metric("go_memstats_mallocs_total")
+				per := (after - before) / float64(n)
+				t.Logf("%d requests, %.0f mallocs, %.5f a request", n, after-before, per)
+				if per >= mallocsMax && !testing.Short() { // a short run divides the scrape's own mallocs by too little
+					t.Errorf("%.5f mallocs a request, the promise is less than %v", per, mallocsMax)
+				}
+			})
+		}
+	}
+}

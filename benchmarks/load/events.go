@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// workload says what events there are. An event is known by its topic, its key and its place among the key's events, and those three with
+// the seed make it byte for byte: so whoever reads one back can make it again and compare.
+type workload struct {
+	Seed     uint64
+	Topics   int
+	Keys     int // in each topic
+	SizeMin  int // bytes of an event
+	SizeMax  int
+	name     func(topic int) string
+	sizeSpan float64
+}
+
+func newWorkload(seed uint64, topics, keys, sizeMin, sizeMax int) *workload {
+	w := &workload{Seed: seed, Topics: topics, Keys: keys, SizeMin: sizeMin, SizeMax: sizeMax}
+	w.name = func(topic int) string { return "load-" + strconv.Itoa(topic) }
+	w.sizeSpan = math.Log(float64(sizeMax) / float64(sizeMin))
+	return w
+}
+
+func (w *workload) validate() error {
+	switch {
+	case w.Topics < 1 || w.Topics > 1000:
+		return fmt.Errorf("--topics must be 1 to 1000, not %d", w.Topics)
+	case w.Keys < 1 || w.Keys > 1<<20:
+		return fmt.Errorf("--keys must be 1 to %d, not %d", 1<<20, w.Keys)
+	case w.SizeMin < smallestEvent || w.SizeMax < w.SizeMin || w.SizeMax > 1<<19:
+		return fmt.Errorf("--sizes must be MIN-MAX with %d ≤ MIN ≤ MAX ≤ %d", smallestEvent, 1<<19)
+	}
+	return nil
+}
+
+// smallestEvent is the size below which the members that every event has do not fit.
+const smallestEvent = 50
+
+// epoch is the event time of the first events: 2026-01-01.
+const epoch = 1767225600000
+
+// eventTime is an event's time, ms. Times of a key grow, as a sender's do.
+func eventTime(key int, seq int64) int64 { return epoch + 40*seq + int64(key%37) }
+
+// appendKey appends the shard key's text.
+func appendKey(dst []byte, key int) []byte {
+	return strconv.AppendInt(append(dst, 'u'), int64(key), 10)
+}
+
+// appendEvent appends an event. Small ones are bare; larger ones look like a page view, with whatever text fills them up.
+func (w *workload) appendEvent(dst []byte, topic, key int, seq int64) []byte {
+	r := mix(w.Seed ^ mix(uint64(topic)<<40^uint64(key)<<20^0x9e3779b97f4a7c15) ^ mix(uint64(seq)))
+	size := w.size(r)
+	start := len(dst)
+	dst = append(dst, `{"ts":`...)
+	dst = strconv.AppendInt(dst, eventTime(key, seq), 10)
+	dst = append(dst, `,"sk":"`...)
+	dst = appendKey(dst, key)
+	dst = append(dst, `","seq":`...)
+	dst = strconv.AppendInt(dst, seq, 10)
+	if size >= 300 {
+		dst = append(dst, `,"event":"`...)
+		dst = append(dst, eventNames[r%uint64(len(eventNames))]...)
+		dst = append(dst, `","url":"https://shop.example/p/`...)
+		dst = strconv.AppendUint(dst, r>>40, 10)
+		dst = append(dst, `?ref=mail&x=%2F","ua":"Mozilla/5.0 (X11; Linux x86_64)","ms":`...)
+		dst = strconv.AppendFloat(dst, float64(r%1_000_000)/1000, 'f', -1, 64)
+		dst = append(dst, `,"ok":true,"ref":null,"props":{"cart":[1,2.5,-3e2],"plan":"pro","n":{"deep":{"er":[]}}}`...)
+	}
+	const head, tail = `,"t":"`, `"}`
+	if fill := size - (len(dst) - start) - len(head) - len(tail); fill > 0 {
+		dst = append(dst, head...)
+		dst = appendText(dst, r, fill)
+		return append(dst, tail...)
+	}
+	return append(dst, '}')
+}
+
+// size draws an event's size: small ones are much more frequent, the mean of 50 to 8192 is about 600.
+func (w *workload) size(r uint64) int {
+	u := float64(r>>11) / (1 << 53)
+	return int(float64(w.SizeMin) * math.Exp(w.sizeSpan*u*u*u))
+}
+
+var eventNames = []string{"page view", "add to cart", "checkout", "search", "sign in", "größer", "購入", `say \"hi\"`, `line\nbreak`, `\u00e9\ud83d\ude00`}
+
+// text is what fills events up: words, escapes and characters outside ASCII, cut only where a character begins.
+var text, textCuts = func() (string, []int) {
+	const words = `the quick brown fox jumps over the lazy dog; größer Straße naïve café 東京 データ \"quoted\" back\\slash tab\t 12345.678 `
+	var all string
+	for len(all) < 1<<16 {
+		all += words
+	}
+	var cuts []int
+	for i := 0; i < len(words); i++ {
+		if i == 0 || words[i-1] == ' ' {
+			cuts = append(cuts, i)
+		}
+	}
+	return all, cuts
+}()
+
+// appendText appends about n bytes of text, whole words.
+func appendText(dst []byte, r uint64, n int) []byte {
+	from := textCuts[r%uint64(len(textCuts))]
+	for n > 0 {
+		piece := text[from:]
+		if n >= len(piece) {
+			dst = append(dst, piece...)
+			n -= len(piece)
+			from = 0
+			continue
+		}
+		end := n
+		for end > 0 && piece[end-1] != ' ' {
+			end--
+		}
+		dst = append(dst, piece[:end]...)
+		for range n - end { // what is left is too short for the next word
+			dst = append(dst, '.')
+		}
+		n = 0
+	}
+	return dst
+}
+
+// mix is splitmix64's finaliser.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
