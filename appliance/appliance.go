@@ -89,7 +89,13 @@ func (a *Appliance) openDir() error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("cannot make the data directory: %w", err)
 	}
-	var err error
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		a.log.Warn("other users of this machine may look into the data directory: chmod it to 0700", "dir", dir, "mode", info.Mode().Perm())
+	}
 	if a.lock, err = LockDir(dir); err != nil {
 		return err
 	}
@@ -240,13 +246,7 @@ func (a *Appliance) close() error {
 	a.stage.Store(stopping)
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
 	defer cancel()
-	var errs []error
-	if doors := a.intake.Load(); doors != nil {
-		errs = append(errs, doors.Close(ctx))
-	}
-	if a.admin != nil {
-		errs = append(errs, a.admin.Close(ctx))
-	}
+	errs := []error{a.closeDoors(ctx)}
 	if set := a.set.Load(); set != nil {
 		errs = append(errs, set.Close(ctx))
 	}
@@ -257,8 +257,31 @@ func (a *Appliance) close() error {
 		errs = append(errs, a.lock.Release())
 	}
 	err := errors.Join(errs...)
-	if err != nil && ctx.Err() != nil {
+	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("the stop took longer than shutdown-timeout (%s) and was cut short: %w", a.config.ShutdownTimeout, err)
 	}
 	return err
+}
+
+// closeDoors sends clients and readers away. They get three quarters of the time: who will not go must not cost the logs their
+// clean end. To cut one off is no failure, for nothing of its request was acknowledged.
+func (a *Appliance) closeDoors(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, a.config.ShutdownTimeout*3/4)
+	defer cancel()
+	shut := func(what string, door func(context.Context) error) error {
+		err := door(ctx)
+		if errors.Is(err, context.DeadlineExceeded) {
+			a.log.Warn("cut off who had not finished when the time for it was over", "at", what, "error", err)
+			return nil
+		}
+		return err
+	}
+	var errs []error
+	if doors := a.intake.Load(); doors != nil {
+		errs = append(errs, shut("intake", doors.Close))
+	}
+	if a.admin != nil {
+		errs = append(errs, shut("admin", a.admin.Close))
+	}
+	return errors.Join(errs...)
 }

@@ -119,6 +119,9 @@ func (c *Config) checkListeners() (all []error) {
 			all = append(all, fmt.Errorf("%s: %q is not an address: write host:port, or off", settings[i].Name, *v.at))
 			continue
 		}
+		if settings[i].Name == "admin" && len(c.AdminHosts) == 0 && !isLoopback(host) {
+			all = append(all, fmt.Errorf("admin listens on %s, which other machines can reach: name the hosts that it is called by in admin-hosts, or choose 127.0.0.1", *v.at))
+		}
 		if port == "0" {
 			continue // the kernel gives each its own
 		}
@@ -129,6 +132,12 @@ func (c *Config) checkListeners() (all []error) {
 		taken[at] = settings[i].Name
 	}
 	return all
+}
+
+// isLoopback reports whether a listener's host stays on this machine. Of a name other than localhost the bind will tell.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback() || ip == nil && host != ""
 }
 
 // largestMessage is the most that one record can take in a ring or a segment.

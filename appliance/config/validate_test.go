@@ -44,6 +44,10 @@ func TestValidate(t *testing.T) {
 			"tls-cert and tls-key belong together: give both, or neither for a self-signed certificate"},
 		{"one port twice", func(c *Config) { c.Admin = c.HTTP },
 			"http and admin both listen on 127.0.0.1:8080: give one another port, or off"},
+		{"admin for everybody", func(c *Config) { c.Admin = ":9600" },
+			"admin listens on :9600, which other machines can reach: name the hosts that it is called by in admin-hosts, or choose 127.0.0.1"},
+		{"admin for the net", func(c *Config) { c.Admin = "10.0.0.1:9600" },
+			"admin listens on 10.0.0.1:9600, which other machines can reach: name the hosts that it is called by in admin-hosts, or choose 127.0.0.1"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -64,6 +68,16 @@ func TestValidate(t *testing.T) {
 func TestValidateAdviceHelps(t *testing.T) {
 	c := Default()
 	c.RingBytes, c.SegmentBytes, c.RetentionBytes = 16<<20, 1088<<10, 2*1088<<10
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	for _, admin := range []string{"localhost:9600", "[::1]:9600", "127.0.0.2:0"} {
+		c.Admin = admin
+		if err := c.Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+	c.Admin, c.AdminHosts = "0.0.0.0:9600", []string{"ingest.example"}
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}

@@ -10,8 +10,10 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/big"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -225,31 +227,85 @@ func writeCertificate(t *testing.T, certFile, keyFile string, serial int64) {
 	}
 }
 
-// TestSecondSignal: whoever says it twice does not want to wait for a client that never finishes.
-func TestSecondSignal(t *testing.T) {
-	p := serveAt(t, filepath.Join(t.TempDir(), "data"), "--read-timeout", "1h", "--shutdown-timeout", "1h")
+// hang begins a request over https and does not finish it. When hang returns the request is at work: the answer to Expect says so.
+func (p *process) hang() (conn *tls.Conn) {
+	p.t.Helper()
 	conn, err := tls.Dial("tcp", p.at.HTTPS, &tls.Config{InsecureSkipVerify: true})
 	if err != nil {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	defer conn.Close()
-	// The answer to Expect says that the request is at work, and so is waited for.
-	if _, err := fmt.Fprintf(conn, "POST /add_events HTTP/1.1\r\nHost: x\r\ntopic: t\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n"); err != nil {
-		t.Fatal(err)
+	p.t.Cleanup(func() { conn.Close() })
+	if _, err := fmt.Fprintf(conn, "POST /add_events HTTP/1.1\r\nHost: x\r\ntopic: t\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"); err != nil {
+		p.t.Fatal(err)
 	}
-	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.Contains(line, " 100 ") {
-		t.Fatalf("%q, %v", line, err)
-	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	eventually(t, "the stop to begin", func() bool {
-		c, err := tls.Dial("tcp", p.at.HTTPS, &tls.Config{InsecureSkipVerify: true})
-		if err == nil {
-			c.Close()
+	reader := bufio.NewReader(conn)
+	for _, want := range []string{"HTTP/1.1 100 Continue\r\n", "\r\n"} {
+		if line, err := reader.ReadString('\n'); err != nil || line != want {
+			p.t.Fatalf("%q, %v", line, err)
 		}
-		return err != nil
+	}
+	return conn
+}
+
+// term asks it to stop and waits until it says that it does.
+func (p *process) term() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	eventually(p.t, "readiness to end", func() bool {
+		r, err := client.Get(p.admin() + "/readyz")
+		if err != nil {
+			return false
+		}
+		defer r.Body.Close()
+		text, _ := io.ReadAll(r.Body)
+		return r.StatusCode == http.StatusServiceUnavailable && strings.Contains(string(text), "shutting down")
 	})
+}
+
+// TestStopFinishesWhatHasBegun: a request that was at work when the stop came is answered, and kept.
+func TestStopFinishesWhatHasBegun(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	p := serveAt(t, dir)
+	conn := p.hang()
+	p.term()
+	if _, err := conn.Write([]byte("{}")); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || answer.StatusCode != http.StatusAccepted || !answer.Close {
+		t.Errorf("%+v, %v; want 202 and the connection closed", answer, err)
+	}
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		t.Fatal("it does not end")
+	}
+	if exit := p.cmd.ProcessState.ExitCode(); exit != exitOK {
+		t.Errorf("exit %d", exit)
+	}
+	if exit, out, errs := penstock(t, "log", "dump", dir); exit != exitOK || strings.Count(out, "\n") != 1 || !strings.Contains(out, `"value":{}`) {
+		t.Errorf("dump: exit %d\n%s%s", exit, out, errs)
+	}
+}
+
+// TestStopWaitsForNobodyForever: a client that hangs is cut off in time, and that is a good end.
+func TestStopWaitsForNobodyForever(t *testing.T) {
+	p := serveAt(t, filepath.Join(t.TempDir(), "data"), "--shutdown-timeout", "1s")
+	p.post("http://"+p.at.HTTP, "clicks", `{}`)
+	p.hang()
+	p.stop()
+	if log := p.stderr.String(); !strings.Contains(log, "cut off who had not finished") {
+		t.Errorf("the log is\n%s", log)
+	}
+}
+
+// TestSecondSignal: whoever says it twice does not want to wait.
+func TestSecondSignal(t *testing.T) {
+	p := serveAt(t, filepath.Join(t.TempDir(), "data"), "--shutdown-timeout", "1h")
+	p.hang()
+	p.term()
 	if exit := p.signal(syscall.SIGTERM); exit != exitFailed {
 		t.Errorf("exit %d", exit)
 	}
