@@ -51,33 +51,57 @@ func appendKey(dst []byte, key int) []byte {
 	return strconv.AppendInt(append(dst, 'u'), int64(key), 10)
 }
 
-// appendEvent appends an event. Small ones are bare; larger ones look like a page view, with whatever text fills them up.
+// appendEvent appends an event, as a product's pages send them: the smallest are bare, the next say what happened, larger ones where and
+// to whom, and the rest of a large one is text.
 func (w *workload) appendEvent(dst []byte, topic, key int, seq int64) []byte {
 	r := mix(w.Seed ^ mix(uint64(topic)<<40^uint64(key)<<20^0x9e3779b97f4a7c15) ^ mix(uint64(seq)))
-	size := w.size(r)
 	start := len(dst)
+	limit := start + w.size(r) - len("}")
 	dst = append(dst, `{"ts":`...)
 	dst = strconv.AppendInt(dst, eventTime(key, seq), 10)
 	dst = append(dst, `,"sk":"`...)
 	dst = appendKey(dst, key)
 	dst = append(dst, `","seq":`...)
 	dst = strconv.AppendInt(dst, seq, 10)
-	if size >= 300 {
-		dst = append(dst, `,"event":"`...)
-		dst = append(dst, eventNames[r%uint64(len(eventNames))]...)
-		dst = append(dst, `","url":"https://shop.example/p/`...)
-		dst = strconv.AppendUint(dst, r>>40, 10)
-		dst = append(dst, `?ref=mail&x=%2F","ua":"Mozilla/5.0 (X11; Linux x86_64)","ms":`...)
-		dst = strconv.AppendFloat(dst, float64(r%1_000_000)/1000, 'f', -1, 64)
-		dst = append(dst, `,"ok":true,"ref":null,"props":{"cart":[1,2.5,-3e2],"plan":"pro","n":{"deep":{"er":[]}}}`...)
+	for n := range members {
+		before := len(dst)
+		if dst = appendMember(dst, n, r); len(dst) > limit {
+			dst = dst[:before]
+			break
+		}
 	}
-	const head, tail = `,"t":"`, `"}`
-	if fill := size - (len(dst) - start) - len(head) - len(tail); fill > 0 {
+	const head, tail = `,"t":"`, `"`
+	if fill := limit - len(dst) - len(head) - len(tail); fill > 0 {
 		dst = append(dst, head...)
 		dst = appendText(dst, r, fill)
-		return append(dst, tail...)
+		dst = append(dst, tail...)
 	}
 	return append(dst, '}')
+}
+
+// members is how many kinds of members appendMember knows.
+const members = 6
+
+// appendMember appends the nth member that an event may have beside those that all have.
+func appendMember(dst []byte, n int, r uint64) []byte {
+	switch n {
+	case 0:
+		dst = append(dst, `,"event":"`...)
+		dst = append(dst, eventNames[r%uint64(len(eventNames))]...)
+		return append(dst, '"')
+	case 1:
+		dst = strconv.AppendUint(append(dst, `,"ms":`...), r%1_000_000/1000, 10)
+		return strconv.AppendUint(append(dst, '.'), 1+r%9, 10)
+	case 2:
+		dst = strconv.AppendUint(append(dst, `,"url":"https://shop.example/p/`...), r>>40, 10)
+		return append(dst, `?ref=mail&x=%2F"`...)
+	case 3:
+		return append(dst, `,"ok":true,"ref":null`...)
+	case 4:
+		return append(dst, agents[(r>>8)%uint64(len(agents))]...)
+	default:
+		return append(dst, `,"props":{"cart":[1,2.5,-3e2],"plan":"pro","n":{"deep":{"er":[]}}}`...)
+	}
 }
 
 // size draws an event's size: small ones are much more frequent, the mean of 50 to 8192 is about 600.
@@ -87,6 +111,12 @@ func (w *workload) size(r uint64) int {
 }
 
 var eventNames = []string{"page view", "add to cart", "checkout", "search", "sign in", "größer", "購入", `say \"hi\"`, `line\nbreak`, `\u00e9\ud83d\ude00`}
+
+var agents = []string{
+	`,"ua":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"`,
+	`,"ua":"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148"`,
+	`,"ua":"okhttp/4.12.0"`,
+}
 
 // text is what fills events up: words, escapes and characters outside ASCII, cut only where a character begins.
 var text, textCuts = func() (string, []int) {

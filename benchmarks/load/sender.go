@@ -3,103 +3,116 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"time"
-
-	kgzip "github.com/klauspost/compress/gzip"
 )
 
-// shape says how events are put into requests.
-type shape struct {
-	Single, NDJSON, Array, Get float64 // parts of the requests
-	BatchBytes                 int     // a batch grows up to a random size below this
-	Gzip                       float64 // part of the batches
-	Ack                        string  // Penstock-Ack, "" = not sent
-	Timeout                    time.Duration
-}
-
-// sender is one connection's worth of load. It owns its keys: nobody else sends for them, so their order is its own.
+// sender is one connection's worth of load, in a closed loop. It owns its keys: nobody else sends for them, so their order is its own.
+//
+// A request whose answer it did not read to the end is of unknown fate: it is never sent again, and the sender ends with it.
 type sender struct {
 	w     *workload
 	shape *shape
 	book  *book
 	addr  string
 	rng   *rand.Rand
-	keys  []int // the keys it owns, in every topic
+	of    int     // how many senders there are: the keys it owns are number, number+of, number+2·of, … in every topic
+	keys  []int   // those
+	slot  []int32 // key/of → the key's run in out, counted from 1; 0 is none
 
 	conn   net.Conn
 	in     *bufio.Reader
+	out    sending
 	events []byte // the events of a request, bare
 	req    []byte
 	zipped bytes.Buffer
-	zip    *kgzip.Writer
 
 	sent stats
 }
 
-// sending is what a request carries: per key, how many events.
-type sending struct {
-	topic int
-	first map[int]int64 // key → its first sequence number in the request
-	count map[int]int64
-}
-
 func newSender(w *workload, sh *shape, b *book, addr string, number, of int) *sender {
-	s := &sender{w: w, shape: sh, book: b, addr: addr, rng: rand.New(rand.NewPCG(w.Seed, uint64(number)+uint64(b.round)<<32))}
-	s.zip, _ = kgzip.NewWriterLevel(nil, gzip.BestSpeed)
+	s := &sender{w: w, shape: sh, book: b, addr: addr, of: of, rng: rand.New(rand.NewPCG(w.Seed, uint64(number)+uint64(b.round)<<32))}
 	for k := number; k < w.Keys; k += of {
 		s.keys = append(s.keys, k)
 	}
+	s.slot = make([]int32, len(s.keys))
 	s.sent.init()
 	return s
 }
 
-// errUnknown says that a request's fate is not known: it was sent, wholly or in part, and its answer was not seen.
-var errUnknown = errors.New("the answer was not seen")
+var (
+	// errUnseen says that a request was sent, wholly or in part, and its answer was not seen to its end.
+	errUnseen = errors.New("the answer was not seen")
+	// errUnreached says that there was no connection to send on.
+	errUnreached = errors.New("the server can't be reached")
+)
 
-// one sends one request and settles it in the book. more says how many events may still be sent; it sends at most that many.
-func (s *sender) one(more int) (events int, err error) {
-	if len(s.keys) == 0 {
-		return 0, io.EOF
-	}
+// one sends one request of at most so many events, settles it in the book, and returns how many events were acknowledged: none when stop
+// was closed while the server refused them. The error is of errUnseen or errUnreached, or tells of an answer that is none of the expected.
+func (s *sender) one(atMost int64, stop <-chan struct{}) (acked int64, err error) {
 	if s.conn == nil {
 		if s.conn, err = net.DialTimeout("tcp", s.addr, s.shape.Timeout); err != nil {
-			return 0, err
+			return 0, fmt.Errorf("%w: %w", errUnreached, err)
 		}
 		s.in = bufio.NewReaderSize(s.conn, 4<<10)
 	}
-	out := s.build(more)
-	for _, n := range out.count {
-		events += int(n)
-	}
-	began := time.Now()
-	for try := 0; ; try++ {
-		status, wait, err := s.exchange()
-		switch {
-		case err != nil:
-			s.book.unknown(out)
+	s.build(atMost)
+	for began := time.Now(); ; {
+		answer, err := s.exchange()
+		if err != nil {
+			s.book.unknown(&s.out)
 			s.close()
-			return events, fmt.Errorf("%w: %w", errUnknown, err)
-		case status == http.StatusAccepted:
-			s.book.acked(out)
-			s.sent.note(events, len(s.events), time.Since(began))
-			return events, nil
-		case status == http.StatusServiceUnavailable && try < 600:
-			s.sent.retries++
-			time.Sleep(min(wait, 100*time.Millisecond)) // a 503 is a promise that nothing of it was kept
-		default:
-			s.close()
-			return 0, fmt.Errorf("topic %s: status %d for a request of %d events", s.w.name(out.topic), status, events)
+			return 0, fmt.Errorf("%w: %w", errUnseen, err)
 		}
+		switch {
+		case answer.status == http.StatusAccepted:
+			s.book.acked(&s.out)
+			acked = s.out.events()
+			s.sent.note(acked, len(s.events), time.Since(began))
+			if answer.last {
+				s.close()
+			}
+			return acked, nil
+		case answer.status != http.StatusServiceUnavailable:
+			s.book.unknown(&s.out)
+			s.close()
+			return 0, fmt.Errorf("status %d for a request of %d events to topic %s", answer.status, s.out.events(), s.w.name(s.out.topic))
+		}
+		// A 503 is a promise that nothing of it was kept, so the same request may be sent again.
+		s.sent.retries++
+		if time.Since(began) > s.shape.Timeout {
+			s.book.refused(&s.out)
+			return 0, fmt.Errorf("status 503 for %v", time.Since(began).Round(time.Second))
+		}
+		if !sleep(min(answer.wait, s.shape.RetryMax), stop) {
+			s.book.refused(&s.out)
+			return 0, nil
+		}
+		if answer.last {
+			s.close()
+			if s.conn, err = net.DialTimeout("tcp", s.addr, s.shape.Timeout); err != nil {
+				s.book.refused(&s.out)
+				return 0, fmt.Errorf("%w: %w", errUnreached, err)
+			}
+			s.in = bufio.NewReaderSize(s.conn, 4<<10)
+		}
+	}
+}
+
+// sleep sleeps, and is false when stop was closed meanwhile.
+func sleep(d time.Duration, stop <-chan struct{}) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-stop:
+		return false
+	case <-timer.C:
+		return true
 	}
 }
 
@@ -110,136 +123,63 @@ func (s *sender) close() {
 	}
 }
 
-// build makes the next request in s.req.
-func (s *sender) build(more int) *sending {
-	out := &sending{topic: s.rng.IntN(s.w.Topics), first: map[int]int64{}, count: map[int]int64{}}
-	u := s.rng.Float64()
-	sh := s.shape
-	s.events = s.events[:0]
-	switch {
-	case u < sh.Single:
-		s.add(out)
-		s.post(out.topic, s.events, "")
-	case u < sh.Single+sh.Get:
-		s.add(out)
-		if len(s.events) > 1024 { // the GET door takes no more
-			s.post(out.topic, s.events, "")
-		} else {
-			s.get(out.topic)
-		}
-	default:
-		open, between, shut := "", "\n", "\n"
-		if u < sh.Single+sh.Get+sh.Array {
-			open, between, shut = "[", ",", "]"
-		}
-		s.events = append(s.events, open...)
-		goal := 1 + s.rng.IntN(sh.BatchBytes)
-		for n := 0; n < more && (n == 0 || len(s.events) < goal); n++ {
-			if n > 0 {
-				s.events = append(s.events, between...)
-			}
-			s.add(out)
-		}
-		s.events = append(s.events, shut...)
-		if s.rng.Float64() < sh.Gzip {
-			s.zipped.Reset()
-			s.zip.Reset(&s.zipped)
-			_, err := s.zip.Write(s.events)
-			if err = errors.Join(err, s.zip.Close()); err != nil {
-				panic("BUG: gzip into memory failed: " + err.Error())
-			}
-			s.post(out.topic, s.zipped.Bytes(), "Content-Encoding: gzip\r\n")
-		} else {
-			s.post(out.topic, s.events, "")
-		}
-	}
-	return out
-}
-
-// add puts one more event, of one of the sender's keys, into the request.
-func (s *sender) add(out *sending) {
-	key := s.keys[s.rng.IntN(len(s.keys))]
-	seq := s.book.take(out.topic, key)
-	if out.count[key] == 0 {
-		out.first[key] = seq
-	}
-	out.count[key]++
-	s.events = s.w.appendEvent(s.events, out.topic, key, seq)
-}
-
-func (s *sender) post(topic int, body []byte, extra string) {
-	s.req = append(s.req[:0], "POST /add_events HTTP/1.1\r\nHost: load\r\nContent-Type: application/text\r\n"...)
-	s.headers(topic, extra)
-	s.req = append(s.req, "Content-Length: "...)
-	s.req = strconv.AppendInt(s.req, int64(len(body)), 10)
-	s.req = append(s.req, "\r\n\r\n"...)
-	s.req = append(s.req, body...)
-}
-
-func (s *sender) get(topic int) {
-	s.req = append(s.req[:0], "GET /add_events?ia_data="...)
-	s.req = append(s.req, url.QueryEscape(base64.StdEncoding.EncodeToString(s.events))...)
-	s.req = append(s.req, " HTTP/1.1\r\nHost: load\r\nContent-Type: application/text\r\n"...)
-	s.headers(topic, "")
-	s.req = append(s.req, "\r\n"...)
-}
-
-func (s *sender) headers(topic int, extra string) {
-	s.req = append(s.req, "topic: "...)
-	s.req = append(s.req, s.w.name(topic)...)
-	s.req = append(s.req, "\r\n"...)
-	s.req = append(s.req, extra...)
-	if s.shape.Ack != "" {
-		s.req = append(s.req, "Penstock-Ack: "...)
-		s.req = append(s.req, s.shape.Ack...)
-		s.req = append(s.req, "\r\n"...)
-	}
-}
-
 // exchange sends s.req and reads the whole answer.
-func (s *sender) exchange() (status int, wait time.Duration, err error) {
+func (s *sender) exchange() (answer, error) {
 	if err := s.conn.SetDeadline(time.Now().Add(s.shape.Timeout)); err != nil {
-		return 0, 0, err
+		return answer{}, err
 	}
 	if _, err := s.conn.Write(s.req); err != nil {
-		return 0, 0, err
+		return answer{}, err
 	}
 	return readAnswer(s.in)
 }
 
-// readAnswer reads one HTTP answer.
-func readAnswer(in *bufio.Reader) (status int, wait time.Duration, err error) {
-	wait, length := 100*time.Millisecond, 0
+// answer is what we need of an HTTP answer.
+type answer struct {
+	status int
+	wait   time.Duration // Retry-After, or what we think is decent
+	last   bool          // the server closes the connection
+}
+
+// readAnswer reads one HTTP/1.1 answer to its end. Its length must be told: these answers are a few bytes.
+func readAnswer(in *bufio.Reader) (a answer, err error) {
+	a.wait = 100 * time.Millisecond
+	length := 0
 	for first := true; ; first = false {
 		line, err := in.ReadSlice('\n')
 		if err != nil {
-			return 0, 0, err
+			return a, err
 		}
 		line = bytes.TrimRight(line, "\r\n")
 		if first {
 			if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.1 ")) {
-				return 0, 0, fmt.Errorf("no HTTP answer: %q", line)
+				return a, fmt.Errorf("no HTTP answer: %q", line)
 			}
-			if status, err = strconv.Atoi(string(line[9:12])); err != nil {
-				return 0, 0, fmt.Errorf("no HTTP answer: %q", line)
+			if a.status, err = strconv.Atoi(string(line[9:12])); err != nil {
+				return a, fmt.Errorf("no HTTP answer: %q", line)
 			}
 			continue
 		}
 		if len(line) == 0 {
 			break
 		}
-		name, value, _ := bytes.Cut(line, []byte(": "))
+		name, value, _ := bytes.Cut(line, []byte(":"))
+		value = bytes.TrimSpace(value)
 		switch {
 		case bytes.EqualFold(name, []byte("Content-Length")):
-			if length, err = strconv.Atoi(string(value)); err != nil || length > 1<<20 {
-				return 0, 0, fmt.Errorf("a strange answer: %q", line)
+			if length, err = strconv.Atoi(string(value)); err != nil || length < 0 || length > 1<<20 {
+				return a, fmt.Errorf("an answer of strange length: %q", line)
 			}
+		case bytes.EqualFold(name, []byte("Transfer-Encoding")):
+			return a, fmt.Errorf("an answer in an unexpected form: %q", line)
 		case bytes.EqualFold(name, []byte("Retry-After")):
-			if n, err := strconv.Atoi(string(value)); err == nil {
-				wait = time.Duration(n) * time.Second
+			if n, err := strconv.Atoi(string(value)); err == nil && n >= 0 && n <= 3600 {
+				a.wait = time.Duration(n) * time.Second
 			}
+		case bytes.EqualFold(name, []byte("Connection")):
+			a.last = bytes.EqualFold(value, []byte("close"))
 		}
 	}
 	_, err = in.Discard(length)
-	return status, wait, err
+	return a, err
 }

@@ -25,11 +25,28 @@ type server struct {
 	admin    string // URL
 }
 
-// launch starts the process. It dies with us.
+// newServer prepares a server in a directory of its own, which the caller removes when all went well.
+func newServer(bin string, flags ...string) (*server, error) {
+	bin, err := filepath.Abs(bin)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(bin); err != nil {
+		return nil, fmt.Errorf("no binary to run: build it with `go build -o penstock ./appliance/cmd/penstock`, or name it with --bin: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "penstock-load-")
+	if err != nil {
+		return nil, err
+	}
+	return &server{bin: bin, dir: filepath.Join(dir, "data"), flags: flags}, nil
+}
+
+// launch starts the process. The kernel kills it when the thread that started it ends; Go's threads end with the process, so it is never
+// left behind.
 func (s *server) launch() error {
 	if s.log == nil {
 		var err error
-		if s.log, err = os.OpenFile(filepath.Join(filepath.Dir(s.dir), "penstock.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		if s.log, err = os.OpenFile(filepath.Join(s.home(), "penstock.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 			return err
 		}
 	}
@@ -90,7 +107,7 @@ func (s *server) kill() error {
 	if err := s.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		return fmt.Errorf("penstock had ended by itself (%w); the end of its log:\n%s", err, s.logEnd())
 	}
-	_ = s.cmd.Wait()
+	_ = s.cmd.Wait() // says "signal: killed", or what we look at next
 	if status, ok := s.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
 		return fmt.Errorf("penstock had ended by itself: %v; the end of its log:\n%s", s.cmd.ProcessState, s.logEnd())
 	}
@@ -99,7 +116,8 @@ func (s *server) kill() error {
 
 // stop ends the process politely and wants status 0.
 func (s *server) stop() error {
-	timer := time.AfterFunc(40*time.Second, func() { s.cmd.Process.Kill() })
+	// Twice the default --shutdown-timeout is no polite end any more.
+	timer := time.AfterFunc(time.Minute, func() { s.cmd.Process.Kill() })
 	defer timer.Stop()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
@@ -145,4 +163,22 @@ func cpuSeconds(pid int) float64 {
 	_, _ = fmt.Sscan(fields[11], &user)
 	_, _ = fmt.Sscan(fields[12], &system)
 	return (user + system) / 100 // the kernel's ticks
+}
+
+// home is the directory that holds the data directory and the process's log.
+func (s *server) home() string { return filepath.Dir(s.dir) }
+
+// end kills the process if it still runs, and removes its directory unless that is to be kept.
+func (s *server) end(keep bool) error {
+	if s.cmd != nil && s.cmd.Process != nil && s.cmd.ProcessState == nil {
+		_ = s.cmd.Process.Kill()
+		_ = s.cmd.Wait()
+	}
+	if s.log != nil {
+		s.log.Close()
+	}
+	if keep {
+		return nil
+	}
+	return os.RemoveAll(s.home())
 }

@@ -6,116 +6,168 @@ import (
 	"hash/maphash"
 	"io"
 	"math/rand/v2"
-	"os"
 	"os/exec"
-	"path/filepath"
+	"sync/atomic"
 	"time"
 )
 
 // torture kills the real binary, again and again, at random moments under load, and after each restart reads back what is new: nothing
-// acknowledged may be lost, nothing invented, nothing doubled, nothing out of order. At the end everything is read once more from the start.
+// acknowledged may be lost, nothing invented, nothing doubled, nothing out of order. Now and then, and at the end, everything that is kept is
+// read once more and compared with what it was.
+//
+// The moments follow from the seed; what the server was doing at them does not.
 type torture struct {
-	w           *workload
 	shape       *shape
 	cycles      int
 	connections int
+	recheck     int // cycles between two readings of everything; 0: only at the end
 	server      *server
 	out         io.Writer
 
-	rng      *rand.Rand
 	book     *book
+	hashSeed maphash.Seed
 	verifier *verifier
+	rng      *rand.Rand
+	began    time.Time
+	sum      tortureReport
+}
 
-	kills, startKills int
-	restart           time.Duration // sum
-	slowest           time.Duration
-	restarts          int
+// moment is when a cycle's kill comes.
+type moment struct {
+	kind  kind
+	after time.Duration
+}
+
+type kind int
+
+const (
+	underLoad kind = iota // after so long under load
+	atRoll                // so long after a segment began or ended
+	starting              // so long after the process began, whatever it has got to
+)
+
+const (
+	loadMean  = 90 * time.Millisecond
+	loadMost  = 600 * time.Millisecond
+	startMost = 40 * time.Millisecond
+	rollMost  = 2 * time.Millisecond
+	readyMost = 30 * time.Second
+)
+
+func newTorture(w *workload, sh *shape, sv *server, out io.Writer) *torture {
+	return &torture{
+		shape: sh, server: sv, out: out, book: newBook(w), hashSeed: maphash.MakeSeed(),
+		rng: rand.New(rand.NewPCG(w.Seed, 0x70727475726574)),
+		sum: tortureReport{Seed: w.Seed, Ack: sh.Ack},
+	}
 }
 
 func (t *torture) run() error {
-	t.rng = rand.New(rand.NewPCG(t.w.Seed, 0x70727475726574))
-	t.book = newBook(t.w)
-	hashSeed := maphash.MakeSeed()
-	began := time.Now()
+	t.began = time.Now()
+	err := t.lives()
+	t.account()
+	return err
+}
+
+func (t *torture) lives() error {
 	for cycle := range t.cycles {
-		if err := t.cycle(cycle, hashSeed); err != nil {
+		if err := t.cycle(t.nextMoment(cycle)); err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
 		}
-		if (cycle+1)%50 == 0 {
-			fmt.Fprintf(t.out, "%d kills, %d events acknowledged, %d of unknown fate, %d records verified, %.0f ms a cycle\n", t.kills,
-				t.book.ackedEvents.Load(), t.book.unknownEvents.Load(), t.verifier.Records, float64(time.Since(began).Milliseconds())/float64(cycle+1))
+		t.sum.Cycles++
+		if t.sum.Cycles%50 == 0 {
+			t.account()
+			fmt.Fprintf(t.out, "%d kills, %d events acknowledged, %d of unknown fate, %d records verified, %.0f ms a cycle\n",
+				t.sum.Kills, t.sum.Acked, t.sum.Unknown, t.sum.Verified, t.sum.CycleMean)
+		}
+		if t.recheck > 0 && t.sum.Cycles%t.recheck == 0 && t.sum.Cycles < t.cycles {
+			if err := t.rest(t.server.kill); err != nil {
+				return fmt.Errorf("after cycle %d: %w", cycle, err)
+			}
+			t.sum.Kills++
 		}
 	}
-	if err := t.finish(hashSeed); err != nil {
+	if err := t.rest(t.server.stop); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.out, `seed %d: %d kills, %d of them while starting; %.0f ms a cycle
-acknowledged   %d events
-unknown fate   %d events, %d of them not kept
-restart        %.0f ms on average until ready, %d ms at most
-violations     0: none lost, none invented, none doubled, none out of order
-`, t.w.Seed, t.kills, t.startKills, float64(time.Since(began).Milliseconds())/float64(t.cycles), t.book.ackedEvents.Load(),
-		t.book.unknownEvents.Load(), t.verifier.Missing, float64(t.restart.Milliseconds())/float64(max(1, t.restarts)), t.slowest.Milliseconds())
+	if out, err := exec.Command(t.server.bin, "log", "verify", t.server.dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("penstock log verify: %w\n%s", err, out)
+	}
+	if t.book.ackedEvents.Load() == 0 {
+		return errors.New("nothing was ever acknowledged, so nothing is proven")
+	}
 	return nil
 }
 
+// nextMoment draws when a cycle's kill comes. It takes the same from the random numbers each time, so a seed's moments stay the same.
+func (t *torture) nextMoment(cycle int) moment {
+	which, exponential, uniform := t.rng.Float64(), t.rng.ExpFloat64(), t.rng.Float64()
+	switch {
+	case cycle > 0 && which < 0.1:
+		return moment{starting, time.Duration(uniform * float64(startMost))}
+	case cycle > 0 && which < 0.3:
+		return moment{atRoll, time.Duration(uniform * float64(rollMost))}
+	default:
+		return moment{underLoad, time.Millisecond + min(time.Duration(exponential*float64(loadMean)), loadMost)}
+	}
+}
+
 // cycle is one life of the server: start, verify, load, kill.
-func (t *torture) cycle(cycle int, hashSeed maphash.Seed) error {
-	if cycle > 0 && t.rng.Float64() < 0.1 { // sometimes it does not even get to start
+func (t *torture) cycle(m moment) error {
+	t.sum.Kills++
+	if m.kind == starting {
+		t.sum.Starting++
 		if err := t.server.launch(); err != nil {
 			return err
 		}
-		time.Sleep(time.Duration(t.rng.Float64() * float64(40*time.Millisecond)))
-		t.kills++
-		t.startKills++
+		time.Sleep(m.after)
 		return t.server.kill()
 	}
-	if err := t.startAndVerify(hashSeed); err != nil {
+	if err := t.startAndVerify(); err != nil {
 		return err
 	}
-	stop, ended := make(chan struct{}), make(chan error, 1)
+	var gone atomic.Bool
+	l := &load{w: t.book.w, shape: t.shape, book: t.book, addr: t.server.http, connections: t.connections, gone: &gone, stop: make(chan struct{})}
+	ended := make(chan error, 1)
+	var watch *rollWatch
+	if m.kind == atRoll {
+		var err error
+		if watch, err = watchRolls(t.server.dir); err != nil {
+			return err
+		}
+		defer watch.close()
+	}
 	go func() {
-		_, err := load(t.w, t.shape, t.book, t.server.http, t.connections, 0, stop, nil)
+		_, err := l.run()
 		ended <- err
 	}()
-	time.Sleep(time.Millisecond + min(time.Duration(t.rng.ExpFloat64()*float64(90*time.Millisecond)), 600*time.Millisecond))
-	t.kills++
-	err := t.server.kill()
-	close(stop)
-	return errors.Join(err, onlyUnseen(<-ended))
-}
-
-// onlyUnseen drops the errors that a killed server explains.
-func onlyUnseen(err error) error {
-	var many interface{ Unwrap() []error }
-	if err == nil || !errors.As(err, &many) {
-		return err
-	}
-	var rest []error
-	for _, e := range many.Unwrap() {
-		var dial interface{ Timeout() bool } // a refused connection is a net.Error
-		if !errors.Is(e, errUnknown) && !errors.As(e, &dial) {
-			rest = append(rest, e)
+	if watch != nil {
+		select {
+		case <-watch.rolled:
+			t.sum.AtRoll++
+		case <-time.After(loadMost): // too little came for a roll
 		}
 	}
-	return errors.Join(rest...)
+	time.Sleep(m.after)
+	gone.Store(true)
+	err := t.server.kill()
+	close(l.stop)
+	return errors.Join(err, <-ended)
 }
 
-func (t *torture) startAndVerify(hashSeed maphash.Seed) error {
+// startAndVerify starts the server and verifies what its former life left.
+func (t *torture) startAndVerify() error {
 	began := time.Now()
 	if err := t.server.launch(); err != nil {
 		return err
 	}
-	if err := t.server.awaitReady(30 * time.Second); err != nil {
+	if err := t.server.awaitReady(readyMost); err != nil {
 		return err
 	}
-	took := time.Since(began)
-	t.restart += took
-	t.restarts++
-	t.slowest = max(t.slowest, took)
+	t.sum.restarted(time.Since(began))
 	if t.verifier == nil {
-		t.verifier = newVerifier(t.w, t.book, t.server.admin, hashSeed)
-		return createTopics(t.w, t.server.admin)
+		t.verifier = newVerifier(t.book, t.server.admin, t.hashSeed)
+		return createTopics(t.book.w, t.server.admin)
 	}
 	t.verifier.admin = t.server.admin
 	return t.check(t.verifier)
@@ -126,45 +178,43 @@ func (t *torture) check(v *verifier) error {
 	for _, p := range v.First {
 		fmt.Fprintln(t.out, "violation:", p)
 	}
+	t.sum.Violations += v.problems
 	return err
 }
 
-// finish verifies the last life, reads everything again from the start with a verifier that knows nothing yet, stops the server, and has the
-// log verified offline.
-func (t *torture) finish(hashSeed maphash.Seed) error {
-	if err := t.startAndVerify(hashSeed); err != nil {
+// rest is a life without load: what the former life left is verified, then everything that is kept is read again, by a verifier that knows
+// nothing yet, and compared with what it was. end then ends the server.
+func (t *torture) rest(end func() error) error {
+	if err := t.startAndVerify(); err != nil {
 		return err
 	}
-	again := newVerifier(t.w, t.book, t.server.admin, hashSeed)
+	again := newVerifier(t.book, t.server.admin, t.hashSeed)
+	if err := again.awaitRetention(); err != nil {
+		return err
+	}
 	if err := t.check(again); err != nil {
 		return fmt.Errorf("reading everything again: %w", err)
 	}
-	for id, seen := range t.verifier.shards {
-		if now := again.shards[id]; t.verifier.Records == again.Records && *now != *seen {
-			return fmt.Errorf("%s/%d: records changed after they were verified", t.w.name(id.topic), id.shard)
-		}
+	t.sum.Reread += again.Records
+	if what := t.verifier.changed(again); what != "" {
+		fmt.Fprintln(t.out, "violation:", what)
+		t.sum.Violations++
+		return errors.New("reading everything again: 1 violation")
 	}
-	if err := t.server.stop(); err != nil {
-		return fmt.Errorf("stopping: %w", err)
-	}
-	if out, err := exec.Command(t.server.bin, "log", "verify", t.server.dir).CombinedOutput(); err != nil {
-		return fmt.Errorf("penstock log verify: %w\n%s", err, out)
+	if err := end(); err != nil {
+		return fmt.Errorf("ending a life without load: %w", err)
 	}
 	return nil
 }
 
-// newServer prepares a server in a directory of its own, which the caller removes when all went well.
-func newServer(bin string, flags ...string) (*server, error) {
-	bin, err := filepath.Abs(bin)
-	if err != nil {
-		return nil, err
+// account brings the report up to date.
+func (t *torture) account() {
+	b, s := t.book, &t.sum
+	s.Acked, s.Unknown, s.Refused = b.ackedEvents.Load(), b.unknownEvents.Load(), b.refusedEvents.Load()
+	s.Kept, s.Lost = b.keptEvents, b.lostEvents
+	s.Seconds = time.Since(t.began).Seconds()
+	s.CycleMean = 1e3 * s.Seconds / float64(max(1, s.Cycles))
+	if t.verifier != nil {
+		s.Verified = t.verifier.Records
 	}
-	if _, err := os.Stat(bin); err != nil {
-		return nil, fmt.Errorf("no binary to run: build it with `go build -o penstock ./appliance/cmd/penstock`, or name it with --bin: %w", err)
-	}
-	dir, err := os.MkdirTemp("", "penstock-load-")
-	if err != nil {
-		return nil, err
-	}
-	return &server{bin: bin, dir: filepath.Join(dir, "data"), flags: flags}, nil
 }

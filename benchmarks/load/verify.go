@@ -3,19 +3,16 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"hash/maphash"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
 )
 
 // verifier reads topics back and compares every record with what was sent: each acknowledged event is there once, in order of its key,
-// byte for byte; nothing else is; offsets have no gaps; a key stays in one shard. It remembers a few numbers a key and a shard, and can go on
-// later from where it was.
+// byte for byte; nothing else is; offsets have no gaps and are not used twice; a key stays in one shard; a request of unknown fate is, in
+// each shard, there wholly or not at all. It remembers a few numbers a key and a shard, and can go on later from where it was.
 type verifier struct {
 	w     *workload
 	book  *book
@@ -25,9 +22,9 @@ type verifier struct {
 
 	shards  map[shardID]*shardSeen
 	keys    [][]keySeen
+	lines   *bufio.Reader
 	want    []byte
 	Records int64
-	Missing int64 // events of unknown fate that were not kept
 
 	problems int
 	First    []string // the first few problems, in words
@@ -35,11 +32,15 @@ type verifier struct {
 
 type shardID struct{ topic, shard int }
 
-// shardSeen is how far a shard was read, and a hash over all of it.
+// shardSeen is what was read of a shard: [began, next), and a hash over it for each stretch of offsets.
 type shardSeen struct {
-	next int64
-	hash uint64
+	began, next int64
+	expired     bool // retention had removed what was before began
+	sums        []uint64
 }
+
+// stretch is how many offsets share a hash.
+const stretch = 4096
 
 type keySeen struct {
 	expect int64 // sequence number due next
@@ -48,11 +49,13 @@ type keySeen struct {
 
 const problemsShown = 10
 
-func newVerifier(w *workload, b *book, admin string, seed maphash.Seed) *verifier {
-	v := &verifier{w: w, book: b, admin: admin, http: &http.Client{Timeout: 2 * time.Minute}, seed: seed, shards: map[shardID]*shardSeen{}}
-	v.keys = make([][]keySeen, w.Topics)
+// newVerifier verifies from the beginning. Verifiers whose hashes are compared have the same seed.
+func newVerifier(b *book, admin string, seed maphash.Seed) *verifier {
+	v := &verifier{w: b.w, book: b, admin: admin, http: &http.Client{Timeout: 2 * time.Minute}, seed: seed, shards: map[shardID]*shardSeen{}}
+	v.lines = newLines()
+	v.keys = make([][]keySeen, v.w.Topics)
 	for t := range v.keys {
-		v.keys[t] = make([]keySeen, w.Keys)
+		v.keys[t] = make([]keySeen, v.w.Keys)
 		for k := range v.keys[t] {
 			v.keys[t][k].shard = -1
 		}
@@ -67,7 +70,33 @@ func (v *verifier) problem(format string, args ...any) {
 	}
 }
 
-// run reads everything that is new in all topics, and then holds it against the book. No sender may be running.
+// ends tells, for each topic and shard, where its records end now: where a load that is about to begin will begin.
+func (v *verifier) ends() ([]map[int]int64, error) {
+	all := make([]map[int]int64, v.w.Topics)
+	for topic := range all {
+		all[topic] = map[int]int64{}
+		shards, err := v.describe(topic)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range shards {
+			all[topic][s.Shard] = s.Next
+		}
+	}
+	return all, nil
+}
+
+// beginAt has the verifier begin where the load began, as ends told it then.
+func (v *verifier) beginAt(begins []map[int]int64) {
+	for topic, shards := range begins {
+		for shard, offset := range shards {
+			v.shards[shardID{topic, shard}] = &shardSeen{began: offset, next: offset}
+		}
+	}
+}
+
+// run reads everything that is new in all topics, and then holds it against the book, whose unknown requests are settled by it. No sender
+// may be running.
 func (v *verifier) run() error {
 	for topic := range v.w.Topics {
 		shards, err := v.describe(topic)
@@ -79,56 +108,41 @@ func (v *verifier) run() error {
 				return err
 			}
 		}
+		v.absent(topic, shards)
 	}
 	v.settle()
-	return v.verdict()
-}
-
-func (v *verifier) verdict() error {
 	if v.problems > 0 {
 		return fmt.Errorf("%d violations", v.problems)
 	}
 	return nil
 }
 
-// shardInfo is one shard in the answer of GET /v1/topics/{t}.
-type shardInfo struct {
-	Shard       int
-	First, Next int64
+// absent looks for shards that were there once.
+func (v *verifier) absent(topic int, shards []shardInfo) {
+	there := map[int]bool{}
+	for _, s := range shards {
+		there[s.Shard] = true
+	}
+	for id, seen := range v.shards {
+		if id.topic == topic && !there[id.shard] && seen.next > 0 {
+			v.problem("%s/%d: the shard is gone, verified up to %d", v.w.name(topic), id.shard, seen.next)
+		}
+	}
 }
-
-func (v *verifier) describe(topic int) ([]shardInfo, error) {
-	r, err := v.http.Get(v.admin + "/v1/topics/" + v.w.name(topic))
-	if err != nil {
-		return nil, err
-	}
-	defer r.Body.Close()
-	if r.StatusCode == http.StatusNotFound {
-		return nil, nil // nothing was sent there yet, or settle finds what is missing
-	}
-	var answer struct{ Shards []shardInfo }
-	if err := json.NewDecoder(r.Body).Decode(&answer); err != nil || r.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("topic %s: status %d, %w", v.w.name(topic), r.StatusCode, errors.Join(err))
-	}
-	return answer.Shards, nil
-}
-
-// pageRecords is how many records are asked for at a time.
-const pageRecords = 50_000
 
 func (v *verifier) readShard(topic int, info shardInfo) error {
-	id := shardID{topic, info.Shard}
+	id, name := shardID{topic, info.Shard}, v.w.name(topic)
 	seen := v.shards[id]
 	if seen == nil {
-		seen = &shardSeen{next: info.First}
+		seen = &shardSeen{began: info.First, next: info.First, expired: info.First > 0}
 		v.shards[id] = seen
 	}
 	if info.First > seen.next {
-		v.problem("%s/%d: retention removed records before they were verified: first is %d, verified up to %d", v.w.name(topic), info.Shard, info.First, seen.next)
+		v.problem("%s/%d: retention removed records before they were verified: first is %d, verified up to %d", name, info.Shard, info.First, seen.next)
 		seen.next = info.First
 	}
 	if info.Next < seen.next {
-		v.problem("%s/%d: records that were read are gone: next is %d, verified up to %d", v.w.name(topic), info.Shard, info.Next, seen.next)
+		v.problem("%s/%d: records that were read are gone: next is %d, verified up to %d", name, info.Shard, info.Next, seen.next)
 	}
 	for seen.next < info.Next {
 		before := seen.next
@@ -136,84 +150,16 @@ func (v *verifier) readShard(topic int, info shardInfo) error {
 			return err
 		}
 		if seen.next == before {
-			return fmt.Errorf("%s/%d: no record at offset %d although %d are said to be there", v.w.name(topic), info.Shard, before, info.Next)
+			return fmt.Errorf("%s/%d: no record at offset %d although %d are said to be there", name, info.Shard, before, info.Next)
 		}
 	}
 	return nil
-}
-
-func (v *verifier) readPage(topic, shard int, seen *shardSeen) error {
-	url := fmt.Sprintf("%s/v1/topics/%s/records?shard=%d&from=%d&limit=%d", v.admin, v.w.name(topic), shard, seen.next, pageRecords)
-	r, err := v.http.Get(url)
-	if err != nil {
-		return err
-	}
-	defer r.Body.Close()
-	if r.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(r.Body, 1000))
-		return fmt.Errorf("%s: status %d, %s", url, r.StatusCode, body)
-	}
-	lines := bufio.NewReaderSize(r.Body, 1<<20)
-	for {
-		line, err := lines.ReadSlice('\n')
-		if err == io.EOF && len(line) == 0 {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		v.record(topic, shard, seen, line[:len(line)-1])
-	}
-}
-
-// line is a record as the admin API writes it, in that order and form.
-type line struct {
-	shard, offset, time int64
-	key, value          []byte
-}
-
-func parseLine(b []byte, topic string) (l line, ok bool) {
-	number := func(name string) (n int64) {
-		var rest []byte
-		if rest, ok = bytes.CutPrefix(b, []byte(name)); !ok {
-			return 0
-		}
-		end := bytes.IndexByte(rest, ',')
-		if ok = end > 0; !ok {
-			return 0
-		}
-		n, err := strconv.ParseInt(string(rest[:end]), 10, 64)
-		ok = err == nil
-		b = rest[end:]
-		return n
-	}
-	if b, ok = bytes.CutPrefix(b, []byte(`{"topic":"`+topic+`"`)); !ok {
-		return l, false
-	}
-	if l.shard = number(`,"shard":`); !ok {
-		return l, false
-	}
-	if l.offset = number(`,"offset":`); !ok {
-		return l, false
-	}
-	if l.time = number(`,"time":`); !ok {
-		return l, false
-	}
-	if b, ok = bytes.CutPrefix(b, []byte(`,"key":"`)); !ok {
-		return l, false
-	}
-	if l.key, b, ok = bytes.Cut(b, []byte(`","value":`)); !ok {
-		return l, false
-	}
-	l.value, ok = bytes.CutSuffix(b, []byte("}"))
-	return l, ok
 }
 
 // record compares one record with the event it claims to be.
 func (v *verifier) record(topic, shard int, seen *shardSeen, text []byte) {
 	v.Records++
 	name := v.w.name(topic)
-	seen.hash = mix(seen.hash ^ maphash.Bytes(v.seed, text))
 	l, ok := parseLine(text, name)
 	if !ok || int(l.shard) != shard {
 		v.problem("%s/%d: not a record's line: %.200q", name, shard, text)
@@ -221,8 +167,11 @@ func (v *verifier) record(topic, shard int, seen *shardSeen, text []byte) {
 	}
 	if l.offset != seen.next {
 		v.problem("%s/%d: offset %d where %d is due", name, shard, l.offset, seen.next)
+		if l.offset < seen.next || l.offset > seen.next+1_000_000 {
+			return
+		}
 	}
-	seen.next = l.offset + 1
+	seen.note(l.offset, maphash.Bytes(v.seed, text))
 	key, seq, ok := v.identify(&l)
 	if !ok {
 		v.problem("%s/%d@%d: an event nobody sent: key %.40q, %.200q", name, shard, l.offset, l.key, l.value)
@@ -233,7 +182,16 @@ func (v *verifier) record(topic, shard int, seen *shardSeen, text []byte) {
 		v.problem("%s/%d@%d: key u%d, event %d was changed: time %d, %.200q", name, shard, l.offset, key, seq, l.time, l.value)
 		return
 	}
-	v.order(topic, shard, key, seq, l.offset)
+	v.order(topic, shard, seen.expired, key, seq, l.offset)
+}
+
+// note adds a record to the hash of its stretch.
+func (s *shardSeen) note(offset int64, hash uint64) {
+	for int64(len(s.sums)) <= offset/stretch {
+		s.sums = append(s.sums, 0)
+	}
+	s.sums[offset/stretch] = mix(s.sums[offset/stretch] ^ hash)
+	s.next = offset + 1
 }
 
 // identify reads whose event a record is and which.
@@ -258,39 +216,25 @@ func (v *verifier) identify(l *line) (key int, seq int64, ok bool) {
 }
 
 // order holds an event against its key's account.
-func (v *verifier) order(topic, shard, key int, seq, offset int64) {
+func (v *verifier) order(topic, shard int, expired bool, key int, seq, offset int64) {
 	k, a := &v.keys[topic][key], &v.book.accounts[topic][key]
 	name := v.w.name(topic)
+	if k.shard < 0 && expired {
+		k.expect = seq // what came before it was verified by who saw it, and retention has removed it
+	}
 	switch {
 	case k.shard >= 0 && k.shard != shard:
 		v.problem("%s: key u%d is in shards %d and %d", name, key, k.shard, shard)
 	case seq >= a.next:
 		v.problem("%s/%d@%d: key u%d, event %d was never sent", name, shard, offset, key, seq)
 		return
+	case a.isLost(seq):
+		v.problem("%s/%d@%d: key u%d, event %d was refused or reported absent before, and is there now", name, shard, offset, key, seq)
 	case seq < k.expect:
 		v.problem("%s/%d@%d: key u%d, event %d again or out of order, %d is due", name, shard, offset, key, seq, k.expect)
 		return
-	case seq > k.expect && !a.mayMiss(k.expect, seq):
+	case seq > k.expect && !a.miss(k.expect, seq):
 		v.problem("%s/%d@%d: key u%d, events %d to %d were acknowledged and are gone", name, shard, offset, key, k.expect, seq-1)
-	case seq > k.expect:
-		v.Missing += seq - k.expect
 	}
-	k.shard, k.expect = shard, seq+1
-}
-
-// settle holds the accounts against what was found, when everything was read.
-func (v *verifier) settle() {
-	for topic := range v.keys {
-		for key := range v.keys[topic] {
-			k, a := &v.keys[topic][key], &v.book.accounts[topic][key]
-			if k.expect < a.next {
-				if a.mayMiss(k.expect, a.next) {
-					v.Missing += a.next - k.expect
-				} else {
-					v.problem("%s: key u%d, events %d to %d were sent, and not all of them may be missing", v.w.name(topic), key, k.expect, a.next-1)
-				}
-				k.expect = a.next // none of them may turn up later
-			}
-		}
-	}
+	k.shard, k.expect = shard, max(k.expect, seq+1)
 }
