@@ -65,3 +65,38 @@ func TestEventsAreJSONOfAllSizes(t *testing.T) {
 		t.Errorf("mean %d bytes, %d small, %d large, %d with more than ASCII of %d", mean, small, large, unicode, n)
 	}
 }
+
+// The generator shares the machine with what it measures, so an event and a request must cost little.
+func BenchmarkAppendEvent(b *testing.B) {
+	w := newWorkload(1, 4, 256, 50, 8192)
+	var e []byte
+	bytes := 0
+	for seq := int64(0); b.Loop(); seq++ {
+		e = w.appendEvent(e[:0], int(seq&3), int(seq&255), seq)
+		bytes += len(e)
+	}
+	b.SetBytes(int64(bytes / b.N))
+}
+
+func BenchmarkBuildRequest(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		shape shape
+	}{
+		{"single", shape{Single: 1}},
+		{"get", shape{Get: 1}},
+		{"ndjson", shape{NDJSON: 1, BatchBytes: 64 << 10}},
+		{"ndjson-compressed", shape{NDJSON: 1, BatchBytes: 64 << 10, Gzip: 1}},
+	} {
+		b.Run("kind="+c.name, func(b *testing.B) {
+			w := newWorkload(1, 4, 256, 50, 8192)
+			s := newSender(w, &c.shape, newBook(w), "", 0, 64)
+			events := int64(0)
+			for b.Loop() {
+				s.build(1 << 20)
+				events += s.out.events()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(events), "ns/event")
+		})
+	}
+}

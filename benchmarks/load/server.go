@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -163,6 +164,16 @@ func cpuSeconds(pid int) float64 {
 	_, _ = fmt.Sscan(fields[11], &user)
 	_, _ = fmt.Sscan(fields[12], &system)
 	return (user + system) / 100 // the kernel's ticks
+}
+
+// verifyLogs has the binary verify the files that the stopped process left.
+func (s *server) verifyLogs() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if out, err := exec.CommandContext(ctx, s.bin, "log", "verify", s.dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("penstock log verify: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // home is the directory that holds the data directory and the process's log.
