@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -288,6 +289,9 @@ func valuesOf(r *http.Request) [][]byte {
 
 // serveContract runs a contract as a process of its own, as penstock serve is run.
 func serveContract(args []string, lie string) error {
+	if lie == "does not start" {
+		return errors.New("a contract that does not start")
+	}
 	c := &contract{lie: lie}
 	for i, a := range args {
 		if a == "--data-dir" {

@@ -54,7 +54,7 @@ func (s *settings) workloadFlags(c *cobra.Command, topics, keys, connections int
 
 // loadFlags say how much is sent, and what happens then.
 func (s *settings) loadFlags(c *cobra.Command, verify bool) {
-	c.Flags().Int64Var(&s.events, "events", 1_000_000, "how many events to send")
+	c.Flags().Int64Var(&s.events, "events", 1_000_000, "how many events to send; 0: until interrupted")
 	c.Flags().BoolVar(&s.verify, "verify", verify, "read everything back and compare")
 	c.Flags().StringVar(&s.book, "book", "", "write what was sent to this file, for load verify")
 }
@@ -97,6 +97,8 @@ func (s *settings) build() (*workload, *shape, error) {
 		return nil, nil, fmt.Errorf("--ack must be disk, log, ring or empty, not %q", s.ack)
 	case s.timeout <= 0 || s.timeout > latencyMax*time.Microsecond:
 		return nil, nil, fmt.Errorf("--timeout must be above 0 and at most %v", latencyMax*time.Microsecond)
+	case s.events < 0:
+		return nil, nil, fmt.Errorf("--events must not be below 0")
 	case s.retryMax <= 0:
 		return nil, nil, fmt.Errorf("--retry-max must be above 0")
 	}

@@ -16,10 +16,10 @@ type load struct {
 	book        *book
 	addr        string
 	connections int
-	total       int64         // events to send; 0: until stop is closed
-	gone        *atomic.Bool  // set before the server is killed: from then on it owes no answers. nil: it is never killed
-	progress    io.Writer     // takes a line a second; nil: no lines
-	stop        chan struct{} // close it to end the load
+	total       int64           // events to send; 0: until stop is closed
+	gone        *atomic.Bool    // set before the server is killed: from then on it owes no answers. nil: it is never killed
+	progress    io.Writer       // takes a line a second; nil: no lines
+	stop        <-chan struct{} // its closing ends the load
 
 	left, done, retries atomic.Int64
 	failed              chan struct{} // closed on the first error
@@ -115,7 +115,10 @@ func (l *load) drive(s *sender) error {
 func (l *load) watch(finished <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	last := int64(0)
+	last, of := int64(0), ""
+	if l.total > 0 {
+		of = fmt.Sprintf(" of %d", l.total)
+	}
 	for {
 		select {
 		case <-finished:
@@ -123,7 +126,7 @@ func (l *load) watch(finished <-chan struct{}) {
 		case <-tick.C:
 		}
 		if n := l.done.Load(); l.progress != nil {
-			fmt.Fprintf(l.progress, "%d of %d events, %d/s, %d retries\n", n, l.total, n-last, l.retries.Load())
+			fmt.Fprintf(l.progress, "%d%s events, %d/s, %d retries\n", n, of, n-last, l.retries.Load())
 			last = n
 		}
 	}

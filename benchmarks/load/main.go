@@ -6,10 +6,12 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"os"
+	"os/signal"
 	"strings"
 	"time"
 
@@ -80,28 +82,45 @@ func (s *settings) drive(w *workload, sh *shape, addr, admin string) error {
 	if err := createTopics(w, admin); err != nil {
 		return err
 	}
-	l := &load{w: w, shape: sh, book: newBook(w), addr: addr, connections: s.connections, total: s.events, progress: os.Stderr}
+	interrupted, restore := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer restore()
+	l := &load{w: w, shape: sh, book: newBook(w), addr: addr, connections: s.connections, total: s.events, progress: os.Stderr, stop: interrupted.Done()}
 	v := newVerifier(l.book, admin, maphash.MakeSeed())
-	begins, err := v.ends()
+	begin, err := v.ends()
 	if err != nil {
 		return err
 	}
 	cpu, began := cpuSeconds(s.pid), time.Now()
 	sum, err := l.run()
 	r := newLoadReport(l, sum, time.Since(began), cpuSeconds(s.pid)-cpu)
-	if s.book != "" {
-		err = errors.Join(err, l.book.save(s.book, begins))
-	}
-	if s.verify {
-		fmt.Fprintf(os.Stderr, "reading %d events back\n", sum.events)
-		v.beginAt(begins)
-		err = errors.Join(err, v.report())
-		r.Verified = v.Records
-	}
-	if err != nil {
+	restore() // a second interrupt ends us at once
+	err = errors.Join(err, s.lookBack(v, begin))
+	if r.Verified = v.Records; err != nil {
 		r.Error = err.Error()
 	}
 	return errors.Join(err, r.print(os.Stdout, s.asJSON))
+}
+
+// lookBack saves the book and verifies, as the flags say.
+func (s *settings) lookBack(v *verifier, begin ends) error {
+	if s.book == "" && !s.verify {
+		return nil
+	}
+	end, err := v.arrived(begin)
+	if err != nil {
+		return err
+	}
+	if s.book != "" {
+		if err := v.book.save(s.book, begin, end); err != nil {
+			return err
+		}
+	}
+	if !s.verify {
+		return nil
+	}
+	fmt.Fprintf(os.Stderr, "reading %d events back\n", v.book.ackedEvents.Load())
+	v.between(begin, end)
+	return v.report()
 }
 
 // report verifies, and tells the first violations.
@@ -124,12 +143,12 @@ func verifyCommand() *cobra.Command {
 		Example: "  load run --events 1000000 --book sent.json && load verify --book sent.json --admin http://127.0.0.1:9600",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			b, begins, err := openBook(s.book)
+			b, begin, end, err := openBook(s.book)
 			if err != nil {
 				return err
 			}
 			v := newVerifier(b, strings.TrimSuffix(s.admin, "/"), maphash.MakeSeed())
-			v.beginAt(begins)
+			v.between(begin, end)
 			if err := v.report(); err != nil {
 				return failed(err)
 			}

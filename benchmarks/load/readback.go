@@ -38,9 +38,9 @@ func (v *verifier) describe(topic int) ([]shardInfo, error) {
 // pageRecords is how many records are asked for at a time.
 const pageRecords = 50_000
 
-// readPage reads records from seen.next on.
-func (v *verifier) readPage(topic, shard int, seen *shardSeen) error {
-	url := fmt.Sprintf("%s/v1/topics/%s/records?shard=%d&from=%d&limit=%d&wait=0s", v.admin, v.w.name(topic), shard, seen.next, pageRecords)
+// readPage reads at most limit records from seen.next on.
+func (v *verifier) readPage(topic, shard int, seen *shardSeen, limit int64) error {
+	url := fmt.Sprintf("%s/v1/topics/%s/records?shard=%d&from=%d&limit=%d&wait=0s", v.admin, v.w.name(topic), shard, seen.next, limit)
 	r, err := v.http.Get(url)
 	if err != nil {
 		return err
@@ -122,6 +122,44 @@ func parseLine(b []byte, topic string) (l line, ok bool) {
 	}
 	l.value, ok = bytes.CutSuffix(b, []byte("}"))
 	return l, ok
+}
+
+// ends tells where the topics end now.
+func (v *verifier) ends() (ends, error) {
+	all := make(ends, v.w.Topics)
+	for topic := range all {
+		all[topic] = map[int]int64{}
+		shards, err := v.describe(topic)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range shards {
+			all[topic][s.Shard] = s.Next
+		}
+	}
+	return all, nil
+}
+
+// arrivalMost is how long an acknowledged record may take until it can be read, which only the policy ring allows to be any time at all.
+const arrivalMost = 30 * time.Second
+
+// arrived tells where a load that began at begin has ended: when as many records can be read as were acknowledged, or, should some never
+// come, after arrivalMost. It is then for the verifier to say which.
+func (v *verifier) arrived(begin ends) (end ends, err error) {
+	for until := time.Now().Add(arrivalMost); ; time.Sleep(10 * time.Millisecond) {
+		if end, err = v.ends(); err != nil {
+			return nil, err
+		}
+		var there int64
+		for topic := range end {
+			for shard, next := range end[topic] {
+				there += next - begin[topic][shard]
+			}
+		}
+		if there >= v.book.ackedEvents.Load() || time.Now().After(until) {
+			return end, nil
+		}
+	}
 }
 
 // retentionPause is longer than the second that lies between two looks of the server at what it keeps.

@@ -12,7 +12,7 @@ type saved struct {
 	Topics, Keys     int
 	SizeMin, SizeMax int
 	Acked            int64
-	Begins           []map[int]int64 // topic → shard → the offset at which the load began
+	Begins, Ends     ends // where the load began and ended
 	Accounts         [][]savedAccount
 }
 
@@ -22,10 +22,13 @@ type savedAccount struct {
 	Open []reach `json:",omitempty"`
 }
 
-// save writes the book of a load whose first records came behind begins.
-func (b *book) save(path string, begins []map[int]int64) error {
+// ends is topic → shard → the offset behind the last readable record.
+type ends []map[int]int64
+
+// save writes the book of a load whose records are those from begin up to end.
+func (b *book) save(path string, begin, end ends) error {
 	w := b.w
-	s := saved{Seed: w.Seed, Topics: w.Topics, Keys: w.Keys, SizeMin: w.SizeMin, SizeMax: w.SizeMax, Acked: b.ackedEvents.Load(), Begins: begins}
+	s := saved{Seed: w.Seed, Topics: w.Topics, Keys: w.Keys, SizeMin: w.SizeMin, SizeMax: w.SizeMax, Acked: b.ackedEvents.Load(), Begins: begin, Ends: end}
 	for _, accounts := range b.accounts {
 		list := make([]savedAccount, len(accounts))
 		for i, a := range accounts {
@@ -41,24 +44,24 @@ func (b *book) save(path string, begins []map[int]int64) error {
 }
 
 // openBook reads what save wrote.
-func openBook(path string) (b *book, begins []map[int]int64, err error) {
+func openBook(path string) (b *book, begin, end ends, err error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var s saved
 	if err := json.Unmarshal(text, &s); err != nil {
-		return nil, nil, fmt.Errorf("%s is not a book of sent events: %w", path, err)
+		return nil, nil, nil, fmt.Errorf("%s is not a book of sent events: %w", path, err)
 	}
 	w := newWorkload(s.Seed, s.Topics, s.Keys, s.SizeMin, s.SizeMax)
-	if err := w.validate(); err != nil || len(s.Accounts) != s.Topics || len(s.Begins) != s.Topics {
-		return nil, nil, fmt.Errorf("%s is not a book of sent events", path)
+	if err := w.validate(); err != nil || len(s.Accounts) != s.Topics || len(s.Begins) != s.Topics || len(s.Ends) != s.Topics {
+		return nil, nil, nil, fmt.Errorf("%s is not a book of sent events", path)
 	}
 	b = newBook(w)
 	b.ackedEvents.Store(s.Acked)
 	for t, list := range s.Accounts {
 		if len(list) != s.Keys {
-			return nil, nil, fmt.Errorf("%s is not a book of sent events", path)
+			return nil, nil, nil, fmt.Errorf("%s is not a book of sent events", path)
 		}
 		for k, a := range list {
 			b.accounts[t][k] = account{next: a.Next, lost: a.Lost, open: a.Open}
@@ -67,5 +70,5 @@ func openBook(path string) (b *book, begins []map[int]int64, err error) {
 			}
 		}
 	}
-	return b, s.Begins, nil
+	return b, s.Begins, s.Ends, nil
 }

@@ -67,14 +67,15 @@ func TestRefusedRequestsAreSentAgain(t *testing.T) {
 
 // A load that is stopped while it is refused has its events verified as absent.
 func TestStopWhileRefused(t *testing.T) {
-	l := &load{stop: make(chan struct{})}
+	stop := make(chan struct{})
+	l := &load{stop: stop}
 	var once atomic.Bool
 	c := &contract{fault: func(n int) fault {
 		if n < 50 {
 			return noFault
 		}
 		if n > 60 && once.CompareAndSwap(false, true) {
-			close(l.stop)
+			close(stop)
 		}
 		return refuseIt
 	}}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -57,7 +58,7 @@ func (s *server) launch() error {
 	}, s.flags...)
 	s.cmd = exec.Command(s.bin, args...)
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true} // an interrupt from the keyboard is for us
 	return s.cmd.Start()
 }
 
@@ -65,6 +66,9 @@ func (s *server) launch() error {
 func (s *server) awaitReady(atMost time.Duration) error {
 	client := http.Client{Timeout: time.Second}
 	for end := time.Now().Add(atMost); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if s.ended() {
+			return fmt.Errorf("penstock ended by itself before it was ready; the end of its log:\n%s", s.logEnd())
+		}
 		if !s.findAddresses() {
 			continue
 		}
@@ -149,21 +153,38 @@ func createTopics(w *workload, admin string) error {
 	return nil
 }
 
-// cpuSeconds is the CPU time a process has used, user and system.
-func cpuSeconds(pid int) float64 {
+// ended says that the process has ended, although nobody has waited for it yet.
+func (s *server) ended() bool {
+	fields := processStat(s.cmd.Process.Pid)
+	return len(fields) > 0 && fields[0] == "Z"
+}
+
+// processStat is what stands in /proc/PID/stat behind the command's name, state first (proc(5)); nil when there is no such process.
+func processStat(pid int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return 0
+		return nil
 	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	fields := strings.Fields(rest)
+	at := bytes.LastIndex(text, []byte(") ")) // the name may itself hold a parenthesis
+	return strings.Fields(string(text[at+len(") "):]))
+}
+
+// cpuSeconds is the CPU time a process has used, user and system; 0 when there is no such process.
+func cpuSeconds(pid int) float64 {
+	fields := processStat(pid)
 	if len(fields) < 13 {
 		return 0
 	}
-	var user, system float64
-	_, _ = fmt.Sscan(fields[11], &user)
-	_, _ = fmt.Sscan(fields[12], &system)
-	return (user + system) / 100 // the kernel's ticks
+	var ticks int
+	for _, field := range fields[11:13] { // utime, stime
+		n, err := strconv.Atoi(field)
+		if err != nil {
+			return 0
+		}
+		ticks += n
+	}
+	const ticksPerSecond = 100 // USER_HZ, which Linux keeps for all user space
+	return float64(ticks) / ticksPerSecond
 }
 
 // verifyLogs has the binary verify the files that the stopped process left.

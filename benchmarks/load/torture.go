@@ -125,8 +125,8 @@ func (t *torture) cycle(m moment) error {
 		return err
 	}
 	var gone atomic.Bool
-	l := &load{w: t.book.w, shape: t.shape, book: t.book, addr: t.server.http, connections: t.connections, gone: &gone, stop: make(chan struct{})}
-	ended := make(chan error, 1)
+	stop, ended := make(chan struct{}), make(chan error, 1)
+	l := &load{w: t.book.w, shape: t.shape, book: t.book, addr: t.server.http, connections: t.connections, gone: &gone, stop: stop}
 	var watch *rollWatch
 	if m.kind == atRoll {
 		var err error
@@ -149,7 +149,7 @@ func (t *torture) cycle(m moment) error {
 	time.Sleep(m.after)
 	gone.Store(true)
 	err := t.server.kill()
-	close(l.stop)
+	close(stop)
 	if err = errors.Join(err, <-ended); err != nil {
 		return err
 	}

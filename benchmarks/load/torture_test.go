@@ -47,6 +47,7 @@ func TestTortureFindsEveryLiar(t *testing.T) {
 		{"forgets where a key lives", "violations"},
 		{"is ready and does nothing", "acknowledged nothing"},
 		{"hangs up", "the answer was not seen"},
+		{"does not start", "ended by itself before it was ready"},
 		{"ends by itself", "the answer was not seen"},
 	} {
 		t.Run("it "+c.lie, func(t *testing.T) {

@@ -22,6 +22,7 @@ type verifier struct {
 
 	shards  map[shardID]*shardSeen
 	keys    [][]keySeen
+	end     ends // read no further; nil: to the end
 	lines   *bufio.Reader
 	want    []byte
 	Records int64
@@ -70,25 +71,10 @@ func (v *verifier) problem(format string, args ...any) {
 	}
 }
 
-// ends tells, for each topic and shard, where its records end now: where a load that is about to begin will begin.
-func (v *verifier) ends() ([]map[int]int64, error) {
-	all := make([]map[int]int64, v.w.Topics)
-	for topic := range all {
-		all[topic] = map[int]int64{}
-		shards, err := v.describe(topic)
-		if err != nil {
-			return nil, err
-		}
-		for _, s := range shards {
-			all[topic][s.Shard] = s.Next
-		}
-	}
-	return all, nil
-}
-
-// beginAt has the verifier begin where the load began, as ends told it then.
-func (v *verifier) beginAt(begins []map[int]int64) {
-	for topic, shards := range begins {
+// between has the verifier read only what lies between two ends: what a load sent, as they were told before and after it.
+func (v *verifier) between(begin, end ends) {
+	v.end = end
+	for topic, shards := range begin {
 		for shard, offset := range shards {
 			v.shards[shardID{topic, shard}] = &shardSeen{began: offset, next: offset}
 		}
@@ -144,9 +130,12 @@ func (v *verifier) readShard(topic int, info shardInfo) error {
 	if info.Next < seen.next {
 		v.problem("%s/%d: records that were read are gone: next is %d, verified up to %d", name, info.Shard, info.Next, seen.next)
 	}
+	if v.end != nil {
+		info.Next = min(info.Next, v.end[topic][info.Shard])
+	}
 	for seen.next < info.Next {
 		before := seen.next
-		if err := v.readPage(topic, info.Shard, seen); err != nil {
+		if err := v.readPage(topic, info.Shard, seen, min(pageRecords, info.Next-before)); err != nil {
 			return err
 		}
 		if seen.next == before {

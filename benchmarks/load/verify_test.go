@@ -23,11 +23,13 @@ func (s *stored) serve(t *testing.T) string {
 	t.Helper()
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/records") {
-			var shard, from int
+			var shard, from, limit int
 			fmt.Sscan(r.FormValue("shard"), &shard)
 			fmt.Sscan(r.FormValue("from"), &from)
+			fmt.Sscan(r.FormValue("limit"), &limit)
 			w.Header().Set("Penstock-Lost", s.lost)
-			for _, line := range s.lines[shard][min(max(0, from-s.first[shard]), len(s.lines[shard])):] {
+			lines := s.lines[shard][min(max(0, from-s.first[shard]), len(s.lines[shard])):]
+			for _, line := range lines[:min(limit, len(lines))] {
 				fmt.Fprintln(w, line)
 			}
 			return
@@ -212,35 +214,40 @@ func TestVerifierRemembers(t *testing.T) {
 // Retention must not remove what nobody has verified.
 func TestVerifierMissesWhatExpiredUnseen(t *testing.T) {
 	b, s := testWorld()
-	begins := []map[int]int64{{0: 0, 1: 0}}
 	s.lines[0], s.first[0] = s.lines[0][8:], 8
 	v := newVerifier(b, s.serve(t), maphash.MakeSeed())
-	v.beginAt(begins)
+	v.between(ends{{0: 0, 1: 0}}, nil)
 	if err := v.run(); err == nil || !strings.Contains(strings.Join(v.First, "\n"), "before they were verified") {
 		t.Fatalf("%v, %v", err, v.First)
 	}
 }
 
+// A book that is read back from a file verifies what was sent, whatever came before it and after it.
 func TestBookIsTheSameFromDisk(t *testing.T) {
 	b, s := testWorld()
+	strange := func(shard, offset int) string {
+		return fmt.Sprintf(`{"topic":"load-0","shard":%d,"offset":%d,"time":7,"key":"x","value":{}}`, shard, offset)
+	}
+	s.lines[0] = slices.Concat([]string{strange(0, 0)}, s.lines[0], []string{strange(0, 21)})
+	s.lines[1] = append(s.lines[1], strange(1, 39), strange(1, 40))
+	renumber(s.lines[0])
 	path := filepath.Join(t.TempDir(), "sent.json")
-	if err := b.save(path, []map[int]int64{{0: 0, 1: 0}}); err != nil {
+	if err := b.save(path, ends{{0: 1, 1: 0}}, ends{{0: 21, 1: 39}}); err != nil {
 		t.Fatal(err)
 	}
-	again, begins, err := openBook(path)
+	again, begin, end, err := openBook(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	url := s.serve(t)
-	v := newVerifier(again, url, maphash.MakeSeed())
-	v.beginAt(begins)
-	if err := v.report(); err != nil {
-		t.Fatal(err)
+	v := newVerifier(again, s.serve(t), maphash.MakeSeed())
+	v.between(begin, end)
+	if err := v.report(); err != nil || v.Records != 59 {
+		t.Fatalf("%v, %d records", err, v.Records)
 	}
 	if again.keptEvents != 4 || again.lostEvents != 0 {
 		t.Errorf("%d events of unknown fate kept and %d not, want 4 and 0", again.keptEvents, again.lostEvents)
 	}
-	if _, _, err := openBook(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, _, _, err := openBook(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a book that is not there was opened")
 	}
 }
