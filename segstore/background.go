@@ -20,17 +20,22 @@ func (l *Log) Background() error {
 	if l.closed.Load() {
 		return nil
 	}
-	var errs []error
+	var errs []error // appended to in trouble only
+	note := func(err error) {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
 	for _, s := range l.list() {
 		if !s.durable.Load() && s.sealed() && s.next <= l.synced.Load() {
 			s.durable.Store(true) // all of it was synced while it was the active one
 		}
 		if s.durable.Load() && !s.finished {
-			errs = append(errs, l.finish(s))
+			note(l.finish(s))
 		}
 	}
 	if l.wantNew.Load() || l.full.Load() {
-		errs = append(errs, l.prepare())
+		note(l.prepare())
 	}
 	return errors.Join(errs...)
 }
@@ -56,7 +61,7 @@ func (l *Log) finish(s *segment) error {
 	s.finished = true // whatever fails below, the segment itself is whole
 	end := s.end.Load()
 	err := s.file.Truncate(end)
-	err = errors.Join(err, writeIndexFiles(l.disk, s, s.index.all()), l.disk.SetTime(s.path, s.newest))
+	err = errors.Join(err, writeIndexFiles(l.disk, l.indexTemporary, s, s.index.all()), l.disk.SetTime(s.path, s.newest))
 	s.mu.Lock()
 	s.index = nil // read again from its file when wanted
 	s.mu.Unlock()
@@ -107,12 +112,14 @@ func (l *Log) oldestRemovable() *segment {
 // drop removes the first segment: first from the list, then its files. First moves before the bytes go.
 func (l *Log) drop(s *segment) error {
 	l.mu.Lock()
-	list := append([]*segment(nil), l.list()[1:]...)
+	list := l.list()[1:] // lists are never written to, so they may share
 	l.segments.Store(&list)
 	l.mu.Unlock()
 	l.first.Store(list[0].base)
-	offsets, times := indexPaths(s.path)
-	err := errors.Join(l.disk.Remove(s.path), removeIfThere(l.disk, offsets), removeIfThere(l.disk, times))
+	if s.offsetPath == "" { // from an earlier run
+		s.offsetPath, s.timePath = indexPaths(s.path)
+	}
+	err := errors.Join(l.disk.Remove(s.path), removeIfThere(l.disk, s.offsetPath), removeIfThere(l.disk, s.timePath))
 	return errors.Join(err, l.disk.SyncDir(l.dir))
 }
 

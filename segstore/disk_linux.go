@@ -3,9 +3,9 @@ package segstore
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,24 +14,42 @@ import (
 // OS is the real Disk. Directories are 0700 and files 0600: what is kept is the owner's.
 type OS struct{}
 
-type osFile struct{ f *os.File }
+// osFile is a descriptor, without what os.File adds for pipes and sockets.
+type osFile struct {
+	fd   int
+	path string
+}
+
+// fault names the call and the file in an error.
+func fault(op, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: op, Path: path, Err: err}
+}
+
+// uninterrupted repeats a system call that a signal interrupted before it did anything.
+func uninterrupted(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}
 
 // Create is O_EXCL, fallocate, fsync: when it returns, the space is there and the size is durable.
 func (OS) Create(path string, size int64) (File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	f, err := openFile(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
 		return nil, noSpace(err)
 	}
-	file := osFile{f}
-	if err = file.Allocate(size); err == nil {
-		err = file.Sync()
+	if err = f.Allocate(size); err == nil {
+		err = f.Sync()
 	}
 	if err != nil {
-		f.Close()
-		os.Remove(path)
-		return nil, noSpace(err)
+		return nil, noSpace(errors.Join(err, f.Close(), os.Remove(path)))
 	}
-	return file, nil
+	return f, nil
 }
 
 // noSpace wraps the kernel's ways of saying that the disk is full.
@@ -42,21 +60,28 @@ func noSpace(err error) error {
 	return err
 }
 
-func (OS) Open(path string) (File, error) { return openFile(path, os.O_RDWR) }
+func (OS) Open(path string) (File, error) { return openFile(path, unix.O_RDWR) }
 
-func (OS) OpenReadOnly(path string) (File, error) { return openFile(path, os.O_RDONLY) }
+func (OS) OpenReadOnly(path string) (File, error) { return openFile(path, unix.O_RDONLY) }
 
-func openFile(path string, flag int) (File, error) {
-	f, err := os.OpenFile(path, flag|unix.O_NOFOLLOW, 0)
+func openFile(path string, flags int) (File, error) {
+	fd := -1
+	err := uninterrupted(func() (err error) {
+		fd, err = unix.Open(path, flags|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+		return err
+	})
 	if err != nil {
-		return nil, err
+		return nil, fault("open", path, err)
 	}
-	return osFile{f}, nil
+	return &osFile{fd: fd, path: path}, nil
 }
 
-func (OS) Rename(from, to string) error { return os.Rename(from, to) }
-func (OS) Link(from, to string) error   { return os.Link(from, to) }
-func (OS) Remove(path string) error     { return os.Remove(path) }
+func (OS) Rename(from, to string) error {
+	return fault("rename", from, uninterrupted(func() error { return unix.Rename(from, to) }))
+}
+
+func (OS) Link(from, to string) error { return os.Link(from, to) }
+func (OS) Remove(path string) error   { return os.Remove(path) }
 
 func (OS) MakeDir(path string) error {
 	err := os.Mkdir(path, 0o700)
@@ -67,12 +92,15 @@ func (OS) MakeDir(path string) error {
 }
 
 func (OS) SyncDir(path string) error {
-	d, err := os.Open(filepath.Clean(path))
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return fault("open", path, err)
 	}
-	defer d.Close()
-	return d.Sync()
+	err = uninterrupted(func() error { return unix.Fsync(fd) })
+	if err2 := unix.Close(fd); err == nil {
+		err = err2
+	}
+	return fault("fsync", path, err)
 }
 
 func (OS) ReadDir(path string) ([]string, error) {
@@ -88,8 +116,8 @@ func (OS) ReadDir(path string) ([]string, error) {
 }
 
 func (OS) SetTime(path string, ms int64) error {
-	t := time.UnixMilli(ms)
-	return os.Chtimes(path, t, t)
+	t := unix.NsecToTimespec(ms * int64(time.Millisecond))
+	return fault("utimensat", path, unix.UtimesNanoAt(unix.AT_FDCWD, path, []unix.Timespec{t, t}, unix.AT_SYMLINK_NOFOLLOW))
 }
 
 func (OS) Time(path string) (int64, error) {
@@ -100,52 +128,71 @@ func (OS) Time(path string) (int64, error) {
 	return info.ModTime().UnixMilli(), nil
 }
 
-func (o osFile) Size() (int64, error) {
-	info, err := o.f.Stat()
-	if err != nil {
-		return 0, err
-	}
-	return info.Size(), nil
+func (o *osFile) Size() (int64, error) {
+	var st unix.Stat_t
+	err := uninterrupted(func() error { return unix.Fstat(o.fd, &st) })
+	return st.Size, fault("fstat", o.path, err)
 }
 
-func (o osFile) Map(size int64, write bool) ([]byte, error) {
+func (o *osFile) Map(size int64, write bool) ([]byte, error) {
 	prot := unix.PROT_READ
 	if write {
 		prot |= unix.PROT_WRITE
 	}
-	return unix.Mmap(int(o.f.Fd()), 0, int(size), prot, unix.MAP_SHARED)
+	mapping, err := unix.Mmap(o.fd, 0, int(size), prot, unix.MAP_SHARED)
+	return mapping, fault("mmap", o.path, err)
 }
 
-func (o osFile) Unmap(mapping []byte) error { return unix.Munmap(mapping) }
+func (o *osFile) Unmap(mapping []byte) error { return fault("munmap", o.path, unix.Munmap(mapping)) }
 
-func (o osFile) ReadAt(p []byte, off int64) (int, error)  { return o.f.ReadAt(p, off) }
-func (o osFile) WriteAt(p []byte, off int64) (int, error) { return o.f.WriteAt(p, off) }
-func (o osFile) Truncate(size int64) error                { return o.f.Truncate(size) }
-func (o osFile) Close() error                             { return o.f.Close() }
-
-func (o osFile) Allocate(size int64) error {
-	for {
-		err := unix.Fallocate(int(o.f.Fd()), 0, 0, size)
+func (o *osFile) ReadAt(p []byte, off int64) (read int, err error) {
+	for read < len(p) {
+		n, err := unix.Pread(o.fd, p[read:], off+int64(read))
 		if err == unix.EINTR {
 			continue
 		}
 		if err != nil {
-			return os.NewSyscallError("fallocate", err)
+			return read, fault("pread", o.path, err)
 		}
-		return nil
+		if n == 0 {
+			return read, io.EOF
+		}
+		read += n
 	}
+	return read, nil
 }
 
-func (o osFile) Sync() error {
-	for {
-		err := unix.Fdatasync(int(o.f.Fd()))
+func (o *osFile) WriteAt(p []byte, off int64) (written int, err error) {
+	for written < len(p) {
+		n, err := unix.Pwrite(o.fd, p[written:], off+int64(written))
 		if err == unix.EINTR {
-			continue // interrupted before it did anything: not a failed sync
+			continue
 		}
-		return os.NewSyscallError("fdatasync", err)
+		if err != nil {
+			return written, fault("pwrite", o.path, err)
+		}
+		written += n
+	}
+	return written, nil
+}
+
+func (o *osFile) Truncate(size int64) error {
+	return fault("ftruncate", o.path, uninterrupted(func() error { return unix.Ftruncate(o.fd, size) }))
+}
+
+func (o *osFile) Close() error { return fault("close", o.path, unix.Close(o.fd)) }
+
+func (o *osFile) Allocate(size int64) error {
+	return fault("fallocate", o.path, uninterrupted(func() error { return unix.Fallocate(o.fd, 0, 0, size) }))
+}
+
+// Sync repeats only a call that a signal interrupted before it did anything: that is not a failed sync.
+func (o *osFile) Sync() error {
+	for {
+		if err := unix.Fdatasync(o.fd); err != unix.EINTR {
+			return fault("fdatasync", o.path, err)
+		}
 	}
 }
 
-func (o osFile) DropCache() {
-	_ = unix.Fadvise(int(o.f.Fd()), 0, 0, unix.FADV_DONTNEED)
-}
+func (o *osFile) DropCache() { _ = unix.Fadvise(o.fd, 0, 0, unix.FADV_DONTNEED) }

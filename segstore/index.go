@@ -72,6 +72,8 @@ const (
 // encodeIndex gives the two files' content for a segment whose greatest event time is maxTime and whose last offset is last.
 func encodeIndex(entries []indexEntry, base, last, maxTime int64) (offsets, times []byte) {
 	be := binary.BigEndian
+	offsets = make([]byte, 0, len(entries)*offsetEntrySize)
+	times = make([]byte, 0, (len(entries)+1)*timeEntrySize)
 	for _, e := range entries {
 		offsets = be.AppendUint32(offsets, uint32(e.offset-base))
 		offsets = be.AppendUint32(offsets, uint32(e.position))

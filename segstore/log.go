@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 )
@@ -42,6 +41,8 @@ type Log struct {
 	dir  string
 	o    Options
 	disk Disk
+
+	spareTemporary, indexTemporary string // paths of what is being made
 
 	// The writer's own.
 	active *segment // nil until the first record, and after a clean start
@@ -210,7 +211,8 @@ func (l *Log) roll(n int64) error {
 		return err
 	}
 	l.mu.Lock()
-	list := append(append([]*segment(nil), l.list()...), next)
+	old := l.list()
+	list := append(append(make([]*segment, 0, len(old)+1), old...), next)
 	l.segments.Store(&list)
 	l.mu.Unlock()
 	l.sealActive()
@@ -228,7 +230,7 @@ func (l *Log) nameSpare(n int64) (*segment, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(l.dir, segmentName(l.next))
+	path := segmentPath(l.dir, l.next)
 	if err := l.disk.Rename(s.path, path); err != nil {
 		l.spare = s
 		return nil, fmt.Errorf("segstore: naming the next segment: %w", err)
@@ -283,8 +285,6 @@ func (l *Log) takeSpare(n int64) (*segment, error) {
 	return l.makeSpare(n)
 }
 
-func (l *Log) sparePath() string { return filepath.Join(l.dir, "spare"+temporarySuffix) }
-
 // makeSpare makes a segment file and notes whether that is possible. The caller holds spareMu.
 func (l *Log) makeSpare(n int64) (*segment, error) {
 	s, err := l.trySizes(n)
@@ -298,9 +298,6 @@ func (l *Log) makeSpare(n int64) (*segment, error) {
 // trySizes creates a segment of the size that is due. When the disk has no room for it, smaller ones are tried, so that the last
 // of the space is used before anybody is refused.
 func (l *Log) trySizes(n int64) (*segment, error) {
-	if err := removeIfThere(l.disk, l.sparePath()); err != nil {
-		return nil, err
-	}
 	least := max(SegmentBytesMin, roundUp(n, pageBytes))
 	for size := max(l.nextSize(), least); ; size = max(size/2, least) {
 		s, err := l.createSegment(size)
@@ -320,7 +317,8 @@ func (l *Log) nextSize() int64 {
 }
 
 func (l *Log) createSegment(size int64) (*segment, error) {
-	f, err := l.disk.Create(l.sparePath(), size)
+	path := l.spareTemporary
+	f, err := createAnew(l.disk, path, size)
 	if err != nil {
 		return nil, fmt.Errorf("segstore: making a segment of %d bytes: %w", size, err)
 	}
@@ -329,7 +327,7 @@ func (l *Log) createSegment(size int64) (*segment, error) {
 		f.Close()
 		return nil, fmt.Errorf("segstore: mapping a new segment: %w", err)
 	}
-	s := newSegment(math.MaxInt64, l.sparePath(), size)
+	s := newSegment(math.MaxInt64, path, size)
 	s.file, s.data, s.index, s.pins = f, data, newIndex(size), 1 // the writer's pin, given back when the segment is finished
 	s.created = l.o.Now()
 	return s, nil

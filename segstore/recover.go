@@ -21,6 +21,8 @@ func Open(dir string, o Options) (*Log, error) { return open(dir, o, false) }
 func open(dir string, o Options, all bool) (*Log, error) {
 	o = o.withDefaults()
 	l := &Log{dir: dir, o: o, disk: o.Disk}
+	l.spareTemporary = filepath.Join(dir, "spare"+temporarySuffix)
+	l.indexTemporary = filepath.Join(dir, "index"+temporarySuffix)
 	l.segments.Store(&[]*segment{})
 	if err := l.disk.MakeDir(dir); err != nil {
 		return nil, err
@@ -317,7 +319,7 @@ func (r *recovery) saveAside(s *segment, from, to int64, suffix string) error {
 // splitOff moves the sound batches behind the damage to a segment of their own, named by their first offset. It is in place before
 // the damaged segment is cut, so a crash between the two finds both and cuts again.
 func (r *recovery) splitOff(i int, s *segment, at place) error {
-	path := filepath.Join(r.l.dir, segmentName(at.next))
+	path := segmentPath(r.l.dir, at.next)
 	if err := writeFile(r.l.disk, path, s.data[at.resume:]); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package segstore
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"runtime/debug"
 	"strconv"
@@ -38,6 +39,8 @@ type segment struct {
 	nameDirty bool        // the syncer's: the directory has yet to be synced
 	finished  bool        // Background's: trimmed and indexed
 
+	offsetPath, timePath string // Background's: the index files, kept for their removal
+
 	mu    sync.Mutex // file, data, index, pins
 	pins  int
 	file  File
@@ -45,8 +48,16 @@ type segment struct {
 	index *index // nil until needed
 }
 
-// segmentName is a segment's file name: its base offset in 20 digits, as Kafka names it.
-func segmentName(base int64) string { return fmt.Sprintf("%020d.log", base) }
+// segmentPath is a segment's file: its base offset in 20 digits, as Kafka names it.
+func segmentPath(dir string, base int64) string {
+	const digits = 20
+	name := make([]byte, 0, 256)
+	name = append(append(name, dir...), "/00000000000000000000"...)
+	var number [digits]byte
+	n := strconv.AppendInt(number[:0], base, 10)
+	copy(name[len(name)-len(n):], n)
+	return string(append(name, ".log"...))
+}
 
 // parseSegmentName is the other way round.
 func parseSegmentName(name string) (base int64, ok bool) {
@@ -205,10 +216,10 @@ func readIndexFiles(d Disk, s *segment) (entries []indexEntry, maxTime int64, ok
 }
 
 // writeIndexFiles writes them; they are rebuilt when they are missing or unsound.
-func writeIndexFiles(d Disk, s *segment, entries []indexEntry) error {
-	offsetPath, timePath := indexPaths(s.path)
+func writeIndexFiles(d Disk, temporary string, s *segment, entries []indexEntry) error {
+	s.offsetPath, s.timePath = indexPaths(s.path)
 	offsets, times := encodeIndex(entries, s.base, s.next-1, s.maxTime)
-	return errors.Join(writeFile(d, offsetPath, offsets), writeFile(d, timePath, times))
+	return errors.Join(writeFileBy(d, temporary, s.offsetPath, offsets), writeFileBy(d, temporary, s.timePath, times))
 }
 
 // indexBytesMax bounds how much of an index file is read: a segment is at most SegmentBytesMax long.
@@ -236,11 +247,12 @@ func readFile(d Disk, path string) ([]byte, error) {
 
 // writeFile puts a whole side file in place: after a crash it is there as it should be, or as it was before.
 func writeFile(d Disk, path string, content []byte) error {
-	temporary := path + temporarySuffix
-	if err := removeIfThere(d, temporary); err != nil {
-		return err
-	}
-	f, err := d.Create(temporary, int64(max(len(content), 1)))
+	return writeFileBy(d, path+temporarySuffix, path, content)
+}
+
+// writeFileBy is writeFile with a name for the file while it is being written.
+func writeFileBy(d Disk, temporary, path string, content []byte) error {
+	f, err := createAnew(d, temporary, int64(max(len(content), 1)))
 	if err != nil {
 		return err
 	}
@@ -255,6 +267,18 @@ func writeFile(d Disk, path string, content []byte) error {
 		return err
 	}
 	return d.Rename(temporary, path)
+}
+
+// createAnew creates a file, in place of one that a crash or an error has left.
+func createAnew(d Disk, path string, size int64) (File, error) {
+	f, err := d.Create(path, size)
+	if errors.Is(err, fs.ErrExist) {
+		if err := d.Remove(path); err != nil {
+			return nil, err
+		}
+		f, err = d.Create(path, size)
+	}
+	return f, err
 }
 
 // faultError is a page of a mapping that could not be read: the disk failed, or the file was cut under it.
