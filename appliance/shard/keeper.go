@@ -48,6 +48,7 @@ func (k *keeper) run() {
 	defer retry.Stop()
 	defer space.Stop()
 	defer age.Stop()
+	k.freeSpace() // a process that is restarted faster than the ticker ticks must keep to its bounds, too
 	for {
 		select {
 		case l := <-k.work:
@@ -65,21 +66,26 @@ func (k *keeper) run() {
 	}
 }
 
-// on runs f unless the log was closed.
-func (l *logState) on(f func()) {
+// enter keeps the log from being closed until leave; false when it is closed already.
+func (l *logState) enter() bool {
 	l.life.Lock()
-	defer l.life.Unlock()
-	if !l.closed {
-		f()
+	if l.closed {
+		l.life.Unlock()
+		return false
 	}
+	return true
 }
 
+func (l *logState) leave() { l.life.Unlock() }
+
 func (k *keeper) background(l *logState) {
-	l.on(func() {
-		if err := l.log.Background(); err != nil && !l.log.Full() {
-			k.set.o.Logger.Warn("looking after a segment failed", "log", l.log.Dir(), "error", err)
-		}
-	})
+	if !l.enter() {
+		return
+	}
+	defer l.leave()
+	if err := l.log.Background(); err != nil && !l.log.Full() {
+		k.set.o.Logger.Warn("looking after a segment failed", "log", l.log.Dir(), "error", err)
+	}
 }
 
 // retry has logs without space look for some. The oldest segments make room first if the disk is too full.
@@ -111,12 +117,14 @@ func (k *keeper) retain() {
 				s.o.Logger.Warn("a quiet segment could not be sealed", "log", l.log.Dir(), "error", err)
 			}
 		})
-		l.on(func() {
-			_, err := l.log.Retire(cutoff)
-			if err = errors.Join(err, l.log.RetireAside(cutoff), l.log.Background()); err != nil && !l.log.Full() {
-				s.o.Logger.Warn("retiring old segments failed", "log", l.log.Dir(), "error", err)
-			}
-		})
+		if !l.enter() {
+			continue
+		}
+		_, err := l.log.Retire(cutoff)
+		if err = errors.Join(err, l.log.RetireAside(cutoff), l.log.Background()); err != nil && !l.log.Full() {
+			s.o.Logger.Warn("retiring old segments failed", "log", l.log.Dir(), "error", err)
+		}
+		l.leave()
 	}
 }
 
@@ -127,13 +135,15 @@ func (k *keeper) freeSpace() {
 		if l == nil {
 			return
 		}
-		var err error
-		l.on(func() { err = l.log.DropOldest() })
+		if !l.enter() {
+			continue
+		}
+		err := l.log.DropOldest()
+		l.leave()
 		if err != nil {
 			k.set.o.Logger.Warn("removing the oldest segment failed", "log", l.log.Dir(), "error", err)
 			return
 		}
-		k.set.o.Logger.Info("removed the oldest segment to free space", "log", l.log.Dir())
 	}
 }
 
@@ -163,11 +173,13 @@ func (k *keeper) tooMuch() bool {
 func (k *keeper) oldest() (found *logState) {
 	var age int64
 	for _, l := range *k.set.logs.Load() {
-		l.on(func() {
-			if newest, _, ok := l.log.Oldest(); ok && (found == nil || newest < age) {
-				found, age = l, newest
-			}
-		})
+		if !l.enter() {
+			continue
+		}
+		if newest, _, ok := l.log.Oldest(); ok && (found == nil || newest < age) {
+			found, age = l, newest
+		}
+		l.leave()
 	}
 	return found
 }
