@@ -219,34 +219,50 @@ func (s *server) tail(args ...string) []string {
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
 
-// pump sends the same request n times over each of several connections, depth of them under way at a time, and wants 202 for all.
-func pump(t testing.TB, addr string, request []byte, connections, n, depth int) {
+// pump sends one and the same request over and over, on connections that stay open, and wants 202 for each.
+type pump struct {
+	t       testing.TB
+	request []byte
+	conns   []net.Conn
+}
+
+func newPump(t testing.TB, addr string, request []byte, connections int) *pump {
 	t.Helper()
-	var all sync.WaitGroup
+	p := &pump{t: t, request: request}
 	for range connections {
+		c, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		p.conns = append(p.conns, c)
+	}
+	return p
+}
+
+// send sends n requests on each connection, depth of them under way at a time.
+func (p *pump) send(n, depth int) {
+	p.t.Helper()
+	var all sync.WaitGroup
+	for _, c := range p.conns {
 		all.Go(func() {
-			if err := pumpOne(addr, request, n, depth); err != nil {
-				t.Error(err)
+			if err := p.sendOne(c, n, depth); err != nil {
+				p.t.Error(err)
 			}
 		})
 	}
 	all.Wait()
 }
 
-func pumpOne(addr string, request []byte, n, depth int) error {
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Minute)); err != nil {
+func (p *pump) sendOne(c net.Conn, n, depth int) error {
+	if err := c.SetDeadline(time.Now().Add(20 * time.Minute)); err != nil {
 		return err
 	}
 	in := bufio.NewReaderSize(c, 64<<10)
-	round := bytes.Repeat(request, depth)
+	round := bytes.Repeat(p.request, depth)
 	for sent := 0; sent < n; sent += depth {
 		depth := min(depth, n-sent)
-		if _, err := c.Write(round[:depth*len(request)]); err != nil {
+		if _, err := c.Write(round[:depth*len(p.request)]); err != nil {
 			return err
 		}
 		for range depth {
