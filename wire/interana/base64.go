@@ -40,6 +40,11 @@ func DecodeBase64(dst, text []byte) (n int, code wire.Code, at int) {
 	group, digits := uint32(0), 0 // the group of four begun, and how many digits it has
 	spaces := 0                   // how many of them, the last ones, came as spaces
 	for at = 0; at < len(text); at++ {
+		if digits == 0 {
+			if n, at = decodeGroups(dst, text, n, at); at == len(text) {
+				break
+			}
+		}
 		kind := base64Kinds[text[at]]
 		switch kind {
 		case base64Skip:
@@ -67,6 +72,19 @@ func DecodeBase64(dst, text []byte) (n int, code wire.Code, at int) {
 		group, digits, spaces = 0, 0, 0
 	}
 	return finishBase64(dst, text, n, group, digits, spaces, at)
+}
+
+// decodeGroups decodes whole groups of four plain digits from text[at] on, into dst[n:], and stops before anything else.
+func decodeGroups(dst, text []byte, n, at int) (int, int) {
+	for at+4 <= len(text) && n+3 <= len(dst) {
+		a, b, c, d := base64Kinds[text[at]], base64Kinds[text[at+1]], base64Kinds[text[at+2]], base64Kinds[text[at+3]]
+		if a|b|c|d >= base64Space {
+			break
+		}
+		dst[n], dst[n+1], dst[n+2] = a<<2|b>>4, b<<4|c>>2, c<<6|d
+		n, at = n+3, at+4
+	}
+	return n, at
 }
 
 // finishBase64 ends the text at text[at], the end or the first '=': it writes what the last group holds and checks the padding.

@@ -23,6 +23,7 @@ type batch struct {
 func (p *parser) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	fault := p.parse(req, b)
 	if fault != nil {
+		clear(b.Records) // so that no slot beyond the length holds on to this request's bytes
 		b.Records = b.Records[:0]
 	}
 	return fault
