@@ -1,0 +1,30 @@
+//go:build !race
+
+package ring
+
+import "testing"
+
+func TestNothingAllocates(t *testing.T) {
+	r, other := newRing(64<<10), newRing(64<<10)
+	w := NewWaiter(r)
+	stop := make(chan struct{})
+	parts := []Part{{Ring: r, Size: 100}, {Ring: other, Size: 1000}}
+	take := func([]byte) {}
+	if n := testing.AllocsPerRun(1000, func() {
+		c, ok := r.Claim(200)
+		if !ok || !ClaimAll(parts) {
+			t.Fatal("the ring is full")
+		}
+		c.Commit()
+		parts[0].Claim.Abort()
+		parts[1].Claim.Commit()
+		w.Wake()
+		if !w.Wait(stop) {
+			t.Fatal("stopped")
+		}
+		r.Drain(1<<20, take)
+		other.Drain(1<<20, take)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -1,0 +1,102 @@
+package ring
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// A frame from claim to drain, by producers and size; beside it a channel of copies and a slice under a mutex that the consumer swaps out.
+func BenchmarkHandOver(b *testing.B) {
+	for _, size := range []int{256, 64 << 10} {
+		for _, producers := range []int{1, 2, 4} {
+			for _, v := range []struct {
+				name string
+				run  func(b *testing.B, producers, size int)
+			}{{"ring", benchRing}, {"channel", benchChannel}, {"mutex", benchMutex}} {
+				b.Run(fmt.Sprintf("frame=%d/producers=%d/v=%s", size, producers, v.name), func(b *testing.B) {
+					b.SetBytes(int64(size))
+					b.ReportAllocs()
+					v.run(b, producers, size)
+				})
+			}
+		}
+	}
+}
+
+// produce runs n calls of put, divided among the producers.
+func produce(n, producers int, put func(payload []byte), size int) *sync.WaitGroup {
+	var all sync.WaitGroup
+	for p := range producers {
+		share := n / producers
+		if p == 0 {
+			share += n % producers
+		}
+		all.Go(func() {
+			payload := make([]byte, size)
+			for range share {
+				put(payload)
+			}
+		})
+	}
+	return &all
+}
+
+func benchRing(b *testing.B, producers, size int) {
+	r := newRing(4 << 20)
+	w := NewWaiter(r)
+	all := produce(b.N, producers, func(payload []byte) {
+		for {
+			c, ok := r.Claim(size)
+			if ok {
+				copy(c.Bytes(), payload)
+				c.Commit()
+				w.Wake()
+				return
+			}
+			runtime.Gosched()
+		}
+	}, size)
+	stop := make(chan struct{})
+	for got := 0; got < b.N && w.Wait(stop); {
+		r.Drain(1<<20, func([]byte) { got++ })
+	}
+	all.Wait()
+}
+
+func benchChannel(b *testing.B, producers, size int) {
+	c := make(chan []byte, 1024)
+	all := produce(b.N, producers, func(payload []byte) { c <- append([]byte(nil), payload...) }, size)
+	for range b.N {
+		<-c
+	}
+	all.Wait()
+}
+
+func benchMutex(b *testing.B, producers, size int) {
+	var mu sync.Mutex
+	var filling, draining []byte
+	all := produce(b.N, producers, func(payload []byte) {
+		for {
+			mu.Lock()
+			if len(filling) < 2<<20 {
+				filling = append(filling, payload...)
+				mu.Unlock()
+				return
+			}
+			mu.Unlock()
+			runtime.Gosched()
+		}
+	}, size)
+	for got := 0; got < b.N; {
+		mu.Lock()
+		filling, draining = draining[:0], filling
+		mu.Unlock()
+		got += len(draining) / size
+		if len(draining) == 0 {
+			runtime.Gosched()
+		}
+	}
+	all.Wait()
+}
