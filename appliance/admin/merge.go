@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"penstock/segstore"
 )
@@ -23,6 +24,7 @@ type source struct {
 	records segstore.Records
 	head    segstore.Record // in place: valid until the next read or close
 	loaded  bool
+	read    bool // a batch was read
 	done    bool // nothing more before end, or stopped by an error
 }
 
@@ -41,7 +43,9 @@ type merger struct {
 	ctx     context.Context // ends a long search for records of some time when nobody waits for it any more
 	sources []source
 	losses  []loss
-	err     error // why a source stopped early
+	err     error     // why a source stopped early
+	until   time.Time // when to stop looking, so that a long search answers in parts; zero: never
+	late    bool      // it was stopped
 }
 
 // next returns the record that is due and its source, until the page is read. The record is valid until the following call.
@@ -49,14 +53,14 @@ func (m *merger) next() (*source, bool) {
 	var due *source
 	for i := range m.sources {
 		s := &m.sources[i]
-		for !s.loaded && !s.done && len(m.losses) < lossesMax {
+		for !s.loaded && !s.done && !m.late && len(m.losses) < lossesMax {
 			m.load(s)
 		}
 		if s.loaded && (due == nil || s.head.Time < due.head.Time) {
 			due = s
 		}
 	}
-	if due == nil || m.err != nil || len(m.losses) >= lossesMax {
+	if due == nil || m.err != nil || m.late || len(m.losses) >= lossesMax {
 		return nil, false
 	}
 	return due, true
@@ -96,12 +100,21 @@ func (m *merger) load(s *source) {
 		}
 		s.next++
 	}
+	if s.read && !m.until.IsZero() && time.Now().After(m.until) { // each source gets on by a batch at least
+		m.late = true
+		return
+	}
 	batch, err := s.cursor.Next()
 	if err == nil {
 		err = m.ctx.Err()
 	}
 	if err != nil {
 		m.hurdle(s, err)
+		return
+	}
+	s.read = true
+	if batch.MaxTime() < s.after {
+		s.next = min(batch.Last()+1, s.end)
 		return
 	}
 	s.records = batch.Records()

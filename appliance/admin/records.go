@@ -23,7 +23,8 @@ import (
 //	next=POSITIONS  go on where a former page stopped, which Penstock-Next told; from and until still choose by time
 //	encoding=base64 every value in base64, byte for byte
 //
-// A page reads what is there when it begins, so it always ends. Its headers:
+// A page reads what is there when it begins, so it always ends; it also ends after ten seconds' reading, which may find no record
+// of the time asked for, so the whole is read when Penstock-Next has reached Penstock-End. Its headers:
 //
 //	Penstock-From   where each shard was begun, as 0:17,1:4
 //	Penstock-End    where each shard's page ends when the limit does not end it before
@@ -94,6 +95,7 @@ func (s *Server) closed(w http.ResponseWriter, r *http.Request, t *shard.Topic) 
 
 const (
 	pageBuffer   = 64 << 10         // bytes gathered before they are sent
+	searchMax    = 10 * time.Second // that a page is read for; its end is then where it got to
 	flushTimeout = 30 * time.Second // for a client to take a buffer; a client that takes longer would hold segments back from retention
 )
 
@@ -119,6 +121,7 @@ func (p *page) fill(ctx context.Context, q *query) error {
 	defer cancel()
 	for {
 		p.w.Header().Set("Penstock-End", p.positions(func(s *source) int64 { return max(s.next, s.end) }))
+		p.until = time.Now().Add(searchMax)
 		for p.count < q.limit {
 			s, ok := p.next()
 			if !ok {
@@ -136,7 +139,7 @@ func (p *page) fill(ctx context.Context, q *query) error {
 		if errors.Is(p.err, segstore.ErrClosed) && p.count == 0 {
 			return segstore.ErrClosed
 		}
-		if p.count > 0 || p.err != nil || len(p.losses) > 0 || q.limit == 0 || wait.Err() != nil {
+		if p.count > 0 || p.late || p.err != nil || len(p.losses) > 0 || q.limit == 0 || wait.Err() != nil {
 			return nil
 		}
 		p.close() // a waiting reader pins nothing

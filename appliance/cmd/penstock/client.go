@@ -83,6 +83,8 @@ func (e *unreachable) Error() string {
 	switch {
 	case errors.Is(e.err, syscall.ECONNREFUSED):
 		why = "nobody listens there"
+	case errors.Is(e.err, io.ErrUnexpectedEOF):
+		why = "the answer was cut off"
 	case errors.As(e.err, &dns):
 		why = dns.Err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os/signal"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -75,7 +76,8 @@ type tail struct {
 	notes     io.Writer
 	positions []int64 // by shard: the next offset to print; -1 where it isn't known. Each entry belongs to whoever reads that shard
 	left      int64   // records still to be printed; negative: no limit
-	away      string  // the note that says why nothing comes at the moment; "" when all is well
+	printed   atomic.Int64
+	away      string // the note that says why nothing comes at the moment; "" when all is well
 }
 
 func newTail(cmd *cobra.Command, topic string) (*tail, error) {
@@ -228,10 +230,18 @@ func (t *tail) liveShard(ctx context.Context, shard int) error {
 // patiently prints a page. When following it holds out while the appliance is away; a place that is gone it leaves for the one
 // the appliance names.
 func (t *tail) patiently(ctx context.Context, ask pageQuery) (*pageResult, error) {
-	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 3*time.Second) {
+	const shortest, longest = 100 * time.Millisecond, 3 * time.Second
+	for wait := shortest; ; wait = min(2*wait, longest) {
+		before := t.printed.Load()
 		got, err := t.page(ctx, ask)
+		if failed := t.flush(); failed != nil { // what a page had before it broke is shown, not kept until the next one
+			return nil, failed
+		}
 		if err == nil {
-			return got, t.flush()
+			return got, nil
+		}
+		if t.printed.Load() != before {
+			wait = shortest // it got on, so the appliance is not away
 		}
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)

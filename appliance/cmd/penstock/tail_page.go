@@ -69,7 +69,7 @@ func (t *tail) page(ctx context.Context, ask pageQuery) (*pageResult, error) {
 	t.tellLosses(told("Penstock-Lost"))
 	next, err := admin.ParseBound(told("Penstock-Next"), time.Time{})
 	if err != nil || next.Kind != admin.AtPositions {
-		return nil, &unreachable{t.client.base, errors.New("the answer was cut off")}
+		return nil, &unreachable{t.client.base, io.ErrUnexpectedEOF}
 	}
 	t.mu.Lock()
 	for shard, offset := range next.Positions {
@@ -166,6 +166,7 @@ func (t *tail) line(shard int, offset int64, line []byte) error {
 		return &outputError{err}
 	}
 	t.positions[shard] = offset + 1
+	t.printed.Add(1)
 	if t.left > 0 {
 		t.left--
 		if t.left == 0 && t.follow {
@@ -272,6 +273,6 @@ func (t *tail) back() {
 	defer t.mu.Unlock()
 	if t.away != "" {
 		t.away = ""
-		fmt.Fprintf(t.notes, "penstock: %s is there again\n", t.client.base)
+		fmt.Fprintf(t.notes, "penstock: going on with %s\n", t.topic)
 	}
 }
