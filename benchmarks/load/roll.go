@@ -2,11 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
-	"unsafe"
 )
 
 // rollWatch tells when a log begins or finishes a segment, so that a kill can be aimed at that moment.
@@ -57,8 +57,8 @@ func (w *rollWatch) read() {
 func segmentNamed(events []byte) bool {
 	const header = syscall.SizeofInotifyEvent
 	for len(events) >= header {
-		e := (*syscall.InotifyEvent)(unsafe.Pointer(&events[0]))
-		end := min(header+int(e.Len), len(events))
+		nameLength := binary.NativeEndian.Uint32(events[header-4:]) // the last field in front of the name
+		end := min(header+int(nameLength), len(events))
 		name := events[header:end]
 		if bytes.Contains(name, []byte(".log")) || bytes.Contains(name, []byte("index")) {
 			return true
