@@ -83,6 +83,12 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		d.accepted.Add(1)
 		d.admit(c)
+		select {
+		case <-d.closing: // accepted in the last moment; whoever closes the door may have missed it among the silent ones
+			_ = c.Close()
+			return nil, io.EOF
+		default:
+		}
 		if d.secure != nil {
 			return d.secure(c), nil
 		}

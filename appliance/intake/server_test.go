@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -250,6 +251,22 @@ func TestSlowClients(t *testing.T) {
 	eventually(t, "all connections were gone", func() bool { return r.Stats().Listeners[0].Open == 0 })
 }
 
+// A client that is refused while it is still sending can send to the end and then read why: a connection closed on unread bytes
+// would be reset under it.
+func TestRefusedClientCanFinish(t *testing.T) {
+	r := start(t, func(o *Options) { o.MaxBody = rawBody })
+	c := r.dial(t)
+	if err := c.(*net.TCPConn).SetWriteBuffer(64 << 10); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(c, post("large", strings.Repeat(" ", drainBytes-1<<20))); err != nil {
+		t.Fatalf("the client could not finish: %v", err)
+	}
+	if a, err := readReply(bufio.NewReader(c)); err != nil || a.status != 413 || !a.close {
+		t.Fatalf("%+v, %v", a, err)
+	}
+}
+
 // A client that never reads its answers is let go as well: nothing waits for it without end.
 func TestClientThatNeverReads(t *testing.T) {
 	r := start(t, func(o *Options) { o.WriteTimeout = 100 * time.Millisecond })
@@ -259,7 +276,12 @@ func TestClientThatNeverReads(t *testing.T) {
 	}
 	unknown := strings.Repeat("GET /nothing HTTP/1.1\r\nHost: penstock\r\n\r\n", 1000)
 	for {
-		if _, err := io.WriteString(c, unknown); err != nil {
+		_, err := io.WriteString(c, unknown)
+		var late net.Error
+		if errors.As(err, &late) && late.Timeout() {
+			t.Fatal("the server neither reads nor lets go")
+		}
+		if err != nil {
 			break // the server has closed it
 		}
 	}
@@ -383,6 +405,8 @@ func TestConnectionCaps(t *testing.T) {
 	}
 }
 
+var bugsMade atomic.Int32 // parsers of oddFormat that have a bug
+
 // oddFormat has a parser that is a bug, and one that waits.
 func oddFormat(waiting chan<- struct{}, goOn <-chan struct{}) wire.Format {
 	reply := func(dst []byte, o *wire.Outcome) ([]byte, int, string) {
@@ -390,6 +414,7 @@ func oddFormat(waiting chan<- struct{}, goOn <-chan struct{}) wire.Format {
 	}
 	return wire.Format{Name: "odd", Routes: []wire.Route{
 		{Methods: []string{"POST"}, Path: "/bug", Reply: reply, New: func() wire.Parser {
+			bugsMade.Add(1)
 			return parserFunc(func(*wire.Request, *wire.Batch) *wire.Fault {
 				panic("BUG: this parser always has one")
 			})
@@ -410,6 +435,7 @@ func (f parserFunc) Parse(r *wire.Request, b *wire.Batch) *wire.Fault { return f
 
 // A bug in a parser costs its request, not the process; its worker is not used again, and the log says it once.
 func TestBugInParser(t *testing.T) {
+	bugsMade.Store(0)
 	r := start(t, func(o *Options) {
 		o.Formats = append(o.Formats, oddFormat(nil, nil))
 		o.MaxInFlight = 1 // so a worker that was not replaced would be missed
@@ -430,6 +456,9 @@ func TestBugInParser(t *testing.T) {
 	}
 	if n := strings.Count(r.logs.String(), "BUG: this parser always has one"); n != 1 {
 		t.Errorf("the log has the bug %d times", n)
+	}
+	if n := bugsMade.Load(); n != 3 {
+		t.Errorf("%d parsers for three bugs: a worker was used again after one", n)
 	}
 	if w := r.doors[0].workers; len(w.all) != 1 {
 		t.Errorf("%d tallies for one worker at a time", len(w.all))
