@@ -26,16 +26,18 @@ func (l *Log) Background() error {
 			errs = append(errs, err)
 		}
 	}
-	for _, s := range l.list() {
-		if !s.durable.Load() && s.sealed() && s.next <= l.synced.Load() {
-			s.durable.Store(true) // all of it was synced while it was the active one
-		}
-		if s.durable.Load() && !s.finished {
-			note(l.finish(s))
-		}
-	}
 	if l.wantNew.Load() || l.full.Load() {
 		note(l.prepare())
+	}
+	if l.syncMu.TryLock() { // else the syncer is at it, and asks again for what it finds sealed
+		l.settleSealed()
+		l.checkpoint.retry(l.disk, l.dir, l.synced.Load())
+		l.syncMu.Unlock()
+	}
+	for _, s := range l.list() {
+		if s.durable.Load() && !s.finished && !l.heldBehindEnd(s) {
+			note(l.finish(s))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -150,35 +152,36 @@ func (l *Log) RetireAside(cutoff int64) error {
 }
 
 // Close closes the open batch, syncs, seals the active segment and gives everything back. The writer calls it, once the syncer and
-// the keeper have stopped. Readers get ErrClosed.
+// the keeper have stopped. Readers get ErrClosed. When the sync fails, or the last one did, what was not synced is given up here too.
 func (l *Log) Close() error {
 	if l.closed.Load() {
 		return nil
 	}
 	l.Commit()
 	err := l.Sync()
+	if l.poisoned.Load() {
+		err = errors.Join(err, l.abandon())
+	}
 	l.closed.Store(true)
 	l.wakeReaders()
-	if l.active != nil {
-		s := l.active
-		l.sealActive()
-		if err == nil {
-			s.durable.Store(true)
-		}
+	l.sealActive()
+	if !l.poisoned.Load() {
+		l.settleSealed()
 	}
 	for _, s := range l.list() {
-		if s.finished {
-			continue
-		}
-		if s.durable.Load() {
+		switch {
+		case s.finished:
+		case s.durable.Load() && !l.heldBehindEnd(s):
 			err = errors.Join(err, l.finish(s))
-		} else {
+		default:
 			s.unpin()
 		}
 	}
+	l.spareMu.Lock()
 	if l.spare != nil {
 		err = errors.Join(err, l.discard(l.spare))
 		l.spare = nil
 	}
+	l.spareMu.Unlock()
 	return errors.Join(err, l.checkpoint.close())
 }

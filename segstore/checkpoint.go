@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"hash/crc32"
+	"math"
 	"path/filepath"
 )
 
@@ -17,7 +18,7 @@ import (
 //	 4  version  uint32  1
 //	 8  synced   int64   everything below this offset is on disk
 //	16  epoch    int64   the writer's start, counted from 1
-//	24  crc      uint32  CRC-32C of the 24 bytes before
+//	24  crc      uint32  CRC-32C of the 24 bytes before; magic, version and crc stand there in every version
 type checkpoint struct {
 	file  File
 	epoch int64
@@ -40,33 +41,48 @@ func readCheckpoint(d Disk, dir string) (synced, epoch int64, ok bool, err error
 		return 0, 0, false, nil
 	}
 	be := binary.BigEndian
+	if be.Uint32(content[24:]) != crc32.Checksum(content[:24], castagnoli) {
+		return 0, 0, false, nil // before the version: a bit flipped in that must not keep a log from opening
+	}
 	if v := be.Uint32(content[4:]); v > checkpointVersion {
 		return 0, 0, false, &NewerError{Path: path, Version: int(v)}
 	}
-	if be.Uint32(content[24:]) != crc32.Checksum(content[:24], castagnoli) {
+	synced, epoch = int64(be.Uint64(content[8:])), int64(be.Uint64(content[16:]))
+	if synced < 0 || synced > offsetMax || epoch < 0 || epoch > math.MaxInt32-1 {
 		return 0, 0, false, nil
 	}
-	return int64(be.Uint64(content[8:])), int64(be.Uint64(content[16:])), true, nil
+	return synced, epoch, true, nil
 }
 
-// openCheckpoint makes the file if need be and puts the new epoch on disk.
-func openCheckpoint(d Disk, dir string, synced, epoch int64) (checkpoint, error) {
+// offsetMax is above every offset there will ever be, and leaves room to count on.
+const offsetMax = 1 << 62
+
+// open makes the file if need be and puts the epoch on disk.
+func (c *checkpoint) open(d Disk, dir string, synced int64) error {
 	path := filepath.Join(dir, checkpointName)
 	f, err := d.Open(path)
 	if err != nil {
 		if f, err = d.Create(path, checkpointSize); err != nil {
-			return checkpoint{}, err
+			return err
 		}
 	}
-	c := checkpoint{file: f, epoch: epoch}
 	c.encode(synced)
-	if _, err := f.WriteAt(c.buf[:], 0); err != nil {
-		return c, errors.Join(err, f.Close())
+	_, err = f.WriteAt(c.buf[:], 0)
+	if err == nil {
+		err = f.Sync()
 	}
-	if err := errors.Join(f.Sync(), d.SyncDir(dir)); err != nil {
-		return c, errors.Join(err, f.Close())
+	if err != nil {
+		return errors.Join(err, f.Close())
 	}
-	return c, nil
+	c.file = f
+	return nil
+}
+
+// retry opens the file if that failed before, for want of space as a rule: the log does without it meanwhile.
+func (c *checkpoint) retry(d Disk, dir string, synced int64) {
+	if c.file == nil {
+		_ = c.open(d, dir, synced)
+	}
 }
 
 func (c *checkpoint) encode(synced int64) {
@@ -80,10 +96,16 @@ func (c *checkpoint) encode(synced int64) {
 
 // note writes how far the log is synced. A write that fails leaves an older bound, which is as true.
 func (c *checkpoint) note(synced int64) {
+	if c.file == nil {
+		return
+	}
 	c.encode(synced)
 	_, _ = c.file.WriteAt(c.buf[:], 0)
 }
 
 func (c *checkpoint) close() error {
+	if c.file == nil {
+		return nil
+	}
 	return errors.Join(c.file.Sync(), c.file.Close())
 }

@@ -57,7 +57,8 @@ func (c *Cursor) Next() (Batch, error) {
 				return Batch{}, err
 			}
 		}
-		if c.pos >= c.s.end.Load() {
+		end := c.s.readable() // once: a failed sync may move it back
+		if c.pos >= end {
 			if err := c.cross(); err != nil {
 				return Batch{}, err
 			}
@@ -65,7 +66,7 @@ func (c *Cursor) Next() (Batch, error) {
 		}
 		var b Batch
 		var wrong string
-		err := guard(c.s.data, func() { b, wrong = c.read() })
+		err := guard(c.s.data, func() { b, wrong = c.read(end) })
 		if err != nil {
 			wrong = err.Error()
 		}
@@ -85,9 +86,9 @@ func (c *Cursor) Next() (Batch, error) {
 	}
 }
 
-// read decodes the batch at pos.
-func (c *Cursor) read() (Batch, string) {
-	data := c.s.data[c.pos:c.s.size()]
+// read decodes the batch at pos, in a segment that is readable up to end.
+func (c *Cursor) read(end int64) (Batch, string) {
+	data := c.s.data[c.pos:end]
 	h, wrong := checkBatch(data)
 	if wrong == "" && c.at >= 0 && h.base != c.at {
 		wrong = "a batch with another offset stands here"
@@ -106,7 +107,11 @@ func (c *Cursor) enter() error {
 	list := c.l.list()
 	i := sort.Search(len(list), func(i int) bool { return list[i].base > c.offset })
 	if i == 0 {
-		return &ExpiredError{Wanted: c.offset, First: c.l.First()}
+		first := c.l.First()
+		if len(list) > 0 {
+			first = max(first, list[0].base) // the list is a moment ahead
+		}
+		return &ExpiredError{Wanted: c.offset, First: first}
 	}
 	if err := c.stand(list[i-1]); err != nil {
 		return err
@@ -132,12 +137,16 @@ func (c *Cursor) stand(s *segment) error {
 
 // cross goes on to the next segment. Offsets that are missing between the two are told once.
 func (c *Cursor) cross() error {
-	list := c.l.list()
-	i := sort.Search(len(list), func(i int) bool { return list[i].base > c.s.base })
-	if i == len(list) {
+	sealed := c.s.sealed()
+	next := c.successor()
+	if next == nil {
+		if end := c.l.Next(); sealed && c.offset < end && !c.l.closed.Load() {
+			first := c.offset
+			c.offset = end
+			return &CorruptError{Path: c.s.path, Position: c.pos, First: first, Next: end, Reason: "records are missing"}
+		}
 		return ErrTail
 	}
-	next := list[i]
 	lost := &CorruptError{Path: c.s.path, Position: c.pos, First: c.offset, Next: next.base, Reason: "records are missing"}
 	if err := c.stand(next); err != nil {
 		return err
@@ -149,6 +158,22 @@ func (c *Cursor) cross() error {
 	return nil
 }
 
+// successor is the segment behind the cursor's, nil when there is none. An empty segment's may have the same name.
+func (c *Cursor) successor() *segment {
+	list := c.l.list()
+	i := sort.Search(len(list), func(i int) bool { return list[i].base >= c.s.base })
+	if i < len(list) && list[i] == c.s {
+		i++
+	}
+	if i == len(list) {
+		return nil
+	}
+	return list[i]
+}
+
+// faultsMax is how many unreadable pages are stepped over in search of a sound batch.
+const faultsMax = 16
+
 // resync goes on behind bytes that are no batch: at the start of the segment if only a hint was wrong, at the zeros that end an
 // untrimmed segment, else at the next sound batch, or the next segment, and then it says what was lost.
 func (c *Cursor) resync(wrong string) error {
@@ -157,29 +182,24 @@ func (c *Cursor) resync(wrong string) error {
 		return nil
 	}
 	nextBase := int64(-1)
-	list := c.l.list()
-	if i := sort.Search(len(list), func(i int) bool { return list[i].base > c.s.base }); i < len(list) {
-		nextBase = list[i].base
+	end := c.s.readable()
+	if next := c.successor(); next != nil {
+		nextBase = next.base
 	}
 	if c.at == nextBase {
-		c.pos = c.s.end.Load()
+		c.pos = end
 		return nil
 	}
 	lost := &CorruptError{Path: c.s.path, Position: c.pos, First: c.at, Next: max(nextBase, c.l.Next()), Reason: wrong}
 	if nextBase >= 0 {
 		lost.Next = nextBase
 	}
-	found := false
-	err := guard(c.s.data, func() {
-		var at, offset int64
-		if at, offset, found = findSound(c.s.data[:c.s.size()], c.pos, c.at, nextBase); found {
-			c.pos, c.at, lost.Next = at, offset, offset
-		}
-	})
+	at, offset, found := c.findSound(end, nextBase)
 	switch {
-	case err == nil && found:
+	case found:
+		c.pos, c.at, lost.Next = at, offset, offset
 	case nextBase >= 0:
-		c.pos = c.s.end.Load()
+		c.pos = end
 	default: // nothing sound up to where the active segment is written: wait there for the next segment
 		c.leave()
 	}
@@ -188,6 +208,21 @@ func (c *Cursor) resync(wrong string) error {
 	}
 	c.offset = lost.Next
 	return lost
+}
+
+// findSound looks for the next sound batch in the segment, past pages that can't be read.
+func (c *Cursor) findSound(end, nextBase int64) (at, offset int64, found bool) {
+	data := c.s.data[:end]
+	from := c.pos
+	for range faultsMax {
+		err := guard(c.s.data, func() { at, offset, found = findSound(data, from, c.at, nextBase, -1) })
+		var fault *faultError
+		if !errors.As(err, &fault) {
+			return at, offset, found
+		}
+		from = max(from, fault.at)/pageBytes*pageBytes + pageBytes
+	}
+	return 0, 0, false
 }
 
 // OffsetAt is the first offset whose record's time is at or after ms; Next when no readable record's is.
@@ -206,6 +241,10 @@ func (l *Log) OffsetAt(ms int64) (int64, error) {
 			}
 		}
 		offset, found, err := l.searchSegment(s, ms)
+		var expired *ExpiredError
+		if errors.As(err, &expired) {
+			continue
+		}
 		if found || err != nil {
 			return offset, err
 		}

@@ -2,6 +2,7 @@ package segstore
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"sort"
 	"sync/atomic"
 )
@@ -40,6 +41,12 @@ func (x *index) add(e indexEntry) {
 	x.n.Store(n + 1)
 }
 
+// truncate forgets what lies at or behind position.
+func (x *index) truncate(position int64) {
+	entries := x.all()
+	x.n.Store(int64(sort.Search(len(entries), func(i int) bool { return entries[i].position >= position })))
+}
+
 func (x *index) all() []indexEntry { return x.entries[:x.n.Load()] }
 
 // floor is the position of the last noted batch whose base offset is not above offset; 0 when none is.
@@ -64,16 +71,25 @@ func (x *index) before(ms int64) (e indexEntry, ok bool) {
 
 // The files beside a sealed segment, in Kafka's layout. `.index`: int32 offset relative to the base, int32 position.
 // `.timeindex`: int64 time, int32 relative offset; one entry more than `.index`, the last being the whole segment's greatest time.
+// Behind that stands, our own addition, a CRC-32C of the base offset and both files: a wrong position shows when it is followed,
+// a wrong time would make a search by time skip records without a sign.
 const (
 	offsetEntrySize = 8
 	timeEntrySize   = 12
+	indexCRCSize    = 4
 )
+
+func indexCRC(offsets, times []byte, base int64) uint32 {
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], uint64(base))
+	return crc32.Update(crc32.Update(crc32.Checksum(b[:], castagnoli), castagnoli, offsets), castagnoli, times)
+}
 
 // encodeIndex gives the two files' content for a segment whose greatest event time is maxTime and whose last offset is last.
 func encodeIndex(entries []indexEntry, base, last, maxTime int64) (offsets, times []byte) {
 	be := binary.BigEndian
 	offsets = make([]byte, 0, len(entries)*offsetEntrySize)
-	times = make([]byte, 0, (len(entries)+1)*timeEntrySize)
+	times = make([]byte, 0, (len(entries)+1)*timeEntrySize+indexCRCSize)
 	for _, e := range entries {
 		offsets = be.AppendUint32(offsets, uint32(e.offset-base))
 		offsets = be.AppendUint32(offsets, uint32(e.position))
@@ -82,14 +98,18 @@ func encodeIndex(entries []indexEntry, base, last, maxTime int64) (offsets, time
 	}
 	times = be.AppendUint64(times, uint64(maxTime))
 	times = be.AppendUint32(times, uint32(last-base))
-	return offsets, times
+	return offsets, be.AppendUint32(times, indexCRC(offsets, times, base))
 }
 
 // decodeIndex reads the two files back, or says that they are not a sound index of a segment of size bytes.
 func decodeIndex(offsets, times []byte, base, size int64) (entries []indexEntry, maxTime int64, ok bool) {
 	be := binary.BigEndian
 	n := len(offsets) / offsetEntrySize
-	if len(offsets)%offsetEntrySize != 0 || len(times) != (n+1)*timeEntrySize {
+	if len(offsets)%offsetEntrySize != 0 || len(times) != (n+1)*timeEntrySize+indexCRCSize {
+		return nil, 0, false
+	}
+	times, crc := times[:len(times)-indexCRCSize], be.Uint32(times[len(times)-indexCRCSize:])
+	if crc != indexCRC(offsets, times, base) {
 		return nil, 0, false
 	}
 	last := indexEntry{offset: base, maxTime: neverTime}

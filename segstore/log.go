@@ -28,7 +28,7 @@ type Options struct {
 	Disk       Disk         // nil: OS
 	Now        func() int64 // the retention clock, ms; it must not follow the wall clock's jumps
 	// Background is called, from the writer or the syncer, when Log.Background has work to do. It must not block.
-	// nil: the caller of Append and Sync does that work on the way.
+	// nil: nobody readies segments ahead, Reserve makes them; Log.Background is still to be called now and then.
 	Background func()
 	Report     func(Finding) // what recovery found, and what failed later; nil: nobody wants to know
 }
@@ -131,6 +131,9 @@ func (l *Log) Reserve(n int64) error {
 	if l.closed.Load() {
 		return ErrClosed
 	}
+	if n < 0 || n > SegmentBytesMax-BatchOverhead {
+		return fmt.Errorf("segstore: %d bytes do not fit a segment", n)
+	}
 	if l.poisoned.Load() {
 		if err := l.abandon(); err != nil {
 			return err
@@ -186,6 +189,7 @@ func (l *Log) Commit() {
 	s.newest = l.o.Now()
 	l.pos = b.at
 	b.count = 0
+	s.filled.Store(l.pos)
 	l.written.Store(l.next)
 	if !l.o.ReadSynced {
 		l.wakeReaders()
@@ -212,10 +216,18 @@ func (l *Log) roll(n int64) error {
 	}
 	l.mu.Lock()
 	old := l.list()
+	var replaced *segment
+	if last := len(old) - 1; last >= 0 && old[last].base == next.base {
+		replaced, old = old[last], old[:last] // it is empty, and the new one has taken its name
+	}
 	list := append(append(make([]*segment, 0, len(old)+1), old...), next)
 	l.segments.Store(&list)
 	l.mu.Unlock()
-	l.sealActive()
+	if replaced != nil && replaced == l.active {
+		l.replaceActive()
+	} else {
+		l.sealActive()
+	}
 	l.active, l.pos = next, 0
 	l.callBackground()
 	return nil
@@ -247,6 +259,15 @@ func (l *Log) sealActive() {
 		s.end.Store(l.pos)
 		l.active = nil
 	}
+}
+
+// replaceActive ends an empty active segment whose name another one has. It was taken out of the list, so nobody else finishes it.
+func (l *Log) replaceActive() {
+	s := l.active
+	s.next = math.MaxInt64 // for those who still have the old list: never to be finished
+	s.end.Store(0)
+	s.unpin()
+	l.active = nil
 }
 
 // RollOlder begins a new segment when the last one was begun before cutoff (retention clock, ms) and has records, so that a quiet

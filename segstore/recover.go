@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,12 +36,19 @@ func open(dir string, o Options, all bool) (*Log, error) {
 	}
 	r := recovery{l: l, synced: synced, epoch: epoch, list: list, all: all}
 	if err := r.run(); err != nil {
-		return nil, errors.Join(fmt.Errorf("segstore: recovering %s: %w", dir, err), l.giveUp())
+		r.giveUp()
+		return nil, fmt.Errorf("segstore: recovering %s: %w", dir, err)
 	}
-	if l.checkpoint, err = openCheckpoint(l.disk, dir, l.next, r.epoch+1); err != nil {
-		return nil, errors.Join(err, l.giveUp())
-	}
+	l.checkpoint.epoch = r.epoch + 1
 	l.epoch = int32(l.checkpoint.epoch)
+	if err := l.checkpoint.open(l.disk, dir, l.next); err != nil { // a hint: on a full disk the log starts without it
+		l.report(Finding{Path: filepath.Join(dir, checkpointName), Kind: Gap, Text: "the checkpoint can't be written: " + err.Error()})
+	}
+	// What is recovered may have a name that no directory sync has ever covered, the log's own directory included.
+	if err := errors.Join(l.disk.SyncDir(dir), l.disk.SyncDir(filepath.Dir(dir))); err != nil {
+		r.giveUp()
+		return nil, errors.Join(err, l.checkpoint.close())
+	}
 	return l, nil
 }
 
@@ -92,6 +98,9 @@ func readSegments(d Disk, dir string) (list []*segment, temporary []string, err 
 			continue
 		}
 		f, err := d.OpenReadOnly(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // retention took it while Verify looked
+		}
 		if err != nil {
 			return nil, nil, err
 		}
@@ -117,27 +126,39 @@ type recovery struct {
 	epoch  int64 // the highest seen
 	list   []*segment
 	all    bool // read every segment, whatever the checkpoint says
+	splits int
 }
 
 func (r *recovery) run() error {
 	first := 0
 	for i, s := range r.list {
-		if s.base <= r.synced && !r.all {
+		if s.base <= r.synced {
 			first = i
 		}
 	}
-	for i, s := range r.list[:first] {
-		s.next = r.list[i+1].base
-		s.end.Store(s.capacity)
-		s.durable.Store(true)
-		s.finished = true
-	}
-	for i := first; i < len(r.list); i++ { // segments split off on the way are scanned in their turn
+	for i := 0; i < len(r.list); i++ { // segments split off on the way are scanned in their turn
+		s := r.list[i]
+		if i < first && !r.all && r.wasFinished(s) {
+			s.next = r.list[i+1].base
+			s.end.Store(s.capacity)
+			s.durable.Store(true)
+			s.finished = true
+			continue
+		}
+		before := len(r.list)
 		if err := r.segment(i); err != nil {
 			return err
 		}
+		first += len(r.list) - before
 	}
 	return r.publish()
+}
+
+// wasFinished says whether a segment has been trimmed: its index is written after that.
+func (r *recovery) wasFinished(s *segment) bool {
+	_, times := indexPaths(s.path)
+	f, err := r.l.disk.OpenReadOnly(times)
+	return err == nil && f.Close() == nil
 }
 
 // publish gives the log its segments and positions. Offsets never go back, not even when the checkpoint is all that is left of
@@ -148,7 +169,7 @@ func (r *recovery) publish() error {
 	if n := len(r.list); n > 0 {
 		l.next = max(l.next, r.list[n-1].next)
 	} else if r.synced > 0 {
-		l.report(Finding{Path: l.dir, First: 0, Next: r.synced, Kind: Damage, Text: "no segment is left"})
+		r.missing(l.dir, place{reason: "no segment is left"}, r.synced)
 	}
 	if l.active != nil && l.active.next != l.next {
 		panic("BUG: the active segment does not end where the log does")
@@ -163,15 +184,30 @@ func (r *recovery) publish() error {
 	return nil
 }
 
+// patient is a segment under recovery.
+type patient struct {
+	*segment
+	nextBase int64  // of the segment behind it, -1 when it is the last
+	content  []byte // what is scanned: the mapping, or a copy of what can be read of it
+	copied   bool   // the latter: some pages can't be read
+	// spoilt: something that is wrong stays in the file as it is, because it can't be read or could not be set aside. It is never
+	// written to again; readers step over it.
+	spoilt     bool
+	unsynced   int64 // position where batches begin that are not known to be on disk
+	kept       int64 // end of the last batch that is kept
+	extendable bool
+}
+
 // segment scans segment i, mends it as the table says, and syncs what is kept of it.
 func (r *recovery) segment(i int) error {
 	s := r.list[i]
-	nextBase := int64(-1)
+	p := &patient{segment: s, nextBase: -1}
 	if i+1 < len(r.list) {
-		nextBase = r.list[i+1].base
+		p.nextBase = r.list[i+1].base
 	}
 	if s.capacity == 0 {
-		return r.emptySegment(s, nextBase)
+		r.emptySegment(p)
+		return nil
 	}
 	f, err := r.l.disk.Open(s.path)
 	if err != nil {
@@ -182,176 +218,201 @@ func (r *recovery) segment(i int) error {
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
-	s.file, s.data, s.index, s.pins = f, data, newIndex(s.capacity), 1
-	s.next = s.base
-	fromSynced := s.capacity // where bytes begin that are not known to be on disk
-	var at place
-	err = guard(data, func() {
-		at = scan(data, s.base, nextBase, r.synced, func(pos int64, h header) {
-			s.index.add(indexEntry{offset: h.base, position: pos, maxTime: s.maxTime})
-			s.maxTime, s.next = max(s.maxTime, h.maxTime), h.next()
-			r.epoch = max(r.epoch, int64(h.epoch))
-			if h.next() > r.synced {
-				fromSynced = min(fromSynced, pos)
+	s.file, s.data, s.pins = f, data, 1
+	p.content = data
+	err = guard(data, func() { err = r.mend(i, p) })
+	var fault *faultError
+	if errors.As(err, &fault) {
+		p.content, p.copied, p.spoilt = salvage(f, s.capacity), true, true
+		r.l.report(Finding{Path: s.path, Position: fault.at, Kind: Gap, Text: "the disk can't read a page here"})
+		err = r.mend(i, p)
+	}
+	if err == nil && !p.copied {
+		err = guard(data, func() { redirty(data[min(p.unsynced, p.kept):p.kept]) })
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err == nil {
+		err = r.settle(i, p)
+	}
+	return err
+}
+
+// salvage reads what can be read of a file; the rest is zeros.
+func salvage(f File, size int64) []byte {
+	content := make([]byte, size)
+	for at := int64(0); at < size; at += pageBytes {
+		page := content[at:min(at+pageBytes, size)]
+		if n, err := f.ReadAt(page, at); n < len(page) && err != nil {
+			clear(page)
+		}
+	}
+	return content
+}
+
+// emptySegment is a file of no bytes: a segment sealed before it took a record, or a file that lost them.
+func (r *recovery) emptySegment(p *patient) {
+	p.next = p.base
+	p.end.Store(0)
+	p.durable.Store(true)
+	p.finished = true
+	next := p.nextBase
+	if next < 0 {
+		next = r.synced
+	}
+	if next > p.base {
+		r.missing(p.path, place{position: 0, expected: p.base, reason: "the file is empty"}, next)
+	}
+}
+
+// splitsMax is how often bytes behind damage are moved to a segment of their own in one start. A file damaged in more places is left
+// as it is, for readers to step over: moving costs a copy of the rest.
+const splitsMax = 8
+
+// mend scans a segment and carries out what the table says about each place where the scan stopped.
+func (r *recovery) mend(i int, p *patient) error {
+	s := p.segment
+	s.index, s.next, s.maxTime = newIndex(s.capacity), s.base, neverTime
+	p.unsynced, p.kept = s.capacity, 0
+	for from, base := int64(0), s.base; ; {
+		at := scan(p.content[from:], base, p.nextBase, r.synced, func(pos int64, h header) { r.keep(p, from+pos, h) })
+		at.position, at.resume = at.position+from, at.resume+from
+		switch at.verdict {
+		case end:
+			p.extendable = true
+			return nil
+		case cut:
+			p.extendable = true
+			r.cutTail(p, at)
+			return nil
+		case damage:
+			next := p.nextBase
+			if next < 0 {
+				next = r.synced
 			}
-		})
-	})
-	if err != nil {
-		return r.unreadable(s, nextBase, err)
+			rest := at.position + zerosFrom(p.content[at.position:])
+			r.missing(s.path, at, next)
+			p.spoilt = !r.saveAside(s, p.content, at.position, rest, damagedSuffix) || p.spoilt
+			return nil
+		case skip:
+			r.missing(s.path, at, at.next)
+			if r.saveAside(s, p.content, at.position, at.resume, damagedSuffix) && r.splitOff(i, p, at) {
+				return nil
+			}
+			p.spoilt = true
+			from, base = at.resume, at.next
+		default:
+			panic("BUG: a scan stopped without a verdict")
+		}
 	}
-	if err := r.mend(i, s, nextBase, at); err != nil {
-		return err
-	}
-	redirty(data[min(fromSynced, at.position):at.position])
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	return r.settle(i, s, at)
 }
 
-// emptySegment is a file of no bytes: a segment sealed before it took a record.
-func (r *recovery) emptySegment(s *segment, nextBase int64) error {
-	s.next = s.base
-	s.end.Store(0)
-	s.durable.Store(true)
-	s.finished = true
-	if nextBase > s.base {
-		return r.missing(s, place{position: 0, expected: s.base, reason: "the file is empty"}, nextBase)
+// keep takes a batch into the log.
+func (r *recovery) keep(p *patient, pos int64, h header) {
+	s := p.segment
+	s.index.add(indexEntry{offset: h.base, position: pos, maxTime: s.maxTime})
+	s.maxTime, s.next = max(s.maxTime, h.maxTime), h.next()
+	p.kept = pos + h.size
+	r.epoch = max(r.epoch, int64(h.epoch))
+	if h.next() > r.synced {
+		p.unsynced = min(p.unsynced, pos)
 	}
-	return nil
-}
-
-// mend carries out what the scan decided about the place where it stopped.
-func (r *recovery) mend(i int, s *segment, nextBase int64, at place) error {
-	switch at.verdict {
-	case end:
-		return nil
-	case cut:
-		return r.cutTail(s, at)
-	case skip:
-		if err := r.missing(s, at, at.next); err != nil {
-			return err
-		}
-		if err := r.saveAside(s, at.position, at.resume, damagedSuffix); err != nil {
-			return err
-		}
-		return r.splitOff(i, s, at)
-	case damage:
-		next := nextBase
-		if next < 0 {
-			next = r.synced
-		}
-		if err := r.missing(s, at, next); err != nil {
-			return err
-		}
-		rest := int64(len(s.data))
-		if allZero(s.data[at.position:]) {
-			rest = at.position
-		}
-		return r.saveAside(s, at.position, rest, damagedSuffix)
-	}
-	panic("BUG: a scan stopped without a verdict")
 }
 
 // missing reports that [at.expected, next) can't be read and notes why beside the segments.
-func (r *recovery) missing(s *segment, at place, next int64) error {
-	f := Finding{Path: s.path, Position: at.position, First: at.expected, Next: next, Kind: Gap, Bytes: max(0, at.resume-at.position), Text: at.reason}
+func (r *recovery) missing(path string, at place, next int64) {
+	f := Finding{Path: path, Position: at.position, First: at.expected, Next: next, Kind: Gap, Bytes: max(0, at.resume-at.position), Text: at.reason}
+	if next == at.expected { // no record is due between what stands here and what follows
+		r.l.report(f)
+		return
+	}
 	if at.expected < r.synced {
 		f.Kind = Damage
 	}
 	if reason, ok := knownGap(r.l.disk, r.l.dir, f.First, f.Next); ok {
 		f.Kind, f.Text = KnownGap, reason
 		r.l.report(f)
-		return nil
+		return
 	}
 	r.l.report(f)
-	return writeGap(r.l.disk, r.l.dir, f)
-}
-
-// unreadable ends a segment before the page that the disk can't read. The file stays as it is: another day, or a copy of the disk,
-// may have it.
-func (r *recovery) unreadable(s *segment, nextBase int64, why error) error {
-	position := s.positionOf(math.MaxInt64)
-	if err := r.missing(s, place{position: position, expected: s.next, reason: why.Error()}, max(nextBase, r.synced, s.next)); err != nil {
-		return err
+	if err := writeGap(r.l.disk, r.l.dir, f); err != nil {
+		f.Kind, f.Text = Gap, "why they are missing could not be noted: "+err.Error()
+		r.l.report(f)
 	}
-	s.end.Store(position)
-	s.durable.Store(true)
-	s.finished = true
-	s.index = nil
-	s.unpin()
-	return nil
 }
 
 // cutTail zeroes a torn tail, so that nothing of it can ever be taken for a batch, and keeps a copy if sound batches were in it.
-func (r *recovery) cutTail(s *segment, at place) error {
-	tail := s.data[at.position:]
-	torn := int64(len(tail))
-	for torn > 0 && tail[torn-1] == 0 {
-		torn--
-	}
+// For want of space the copy is done without: nobody was told that they are safe.
+func (r *recovery) cutTail(p *patient, at place) {
+	torn := zerosFrom(p.content[at.position:])
 	if at.sound {
-		if err := r.saveAside(s, at.position, at.position+torn, cutSuffix); err != nil {
-			return err
-		}
+		r.saveAside(p.segment, p.content, at.position, at.position+torn, cutSuffix)
 	}
-	clear(tail[:torn])
-	r.l.report(Finding{Path: s.path, Position: at.position, First: at.expected, Next: at.expected, Bytes: torn, Kind: TornTail,
+	if !p.copied {
+		clear(p.data[at.position : at.position+torn])
+	}
+	r.l.report(Finding{Path: p.path, Position: at.position, First: at.expected, Next: at.expected, Bytes: torn, Kind: TornTail,
 		Text: at.reason + ": cut, it was never acknowledged as safe"})
-	return nil
 }
 
-// saveAside copies bytes of a segment to a file of their own. When the disk has no room for it the log still has to start:
-// the bytes are then given up, and that is reported.
-func (r *recovery) saveAside(s *segment, from, to int64, suffix string) error {
+// saveAside copies bytes of a segment to a file of their own and says whether that succeeded. When it does not, for want of space as
+// a rule, the log starts all the same, and damaged bytes stay where they are.
+func (r *recovery) saveAside(s *segment, content []byte, from, to int64, suffix string) bool {
 	if to <= from {
-		return nil
+		return true
 	}
 	path := fmt.Sprintf("%s-%d%s", strings.TrimSuffix(s.path, ".log"), from, suffix)
-	err := writeFile(r.l.disk, path, s.data[from:to])
-	if errors.Is(err, ErrFull) {
-		r.l.report(Finding{Path: s.path, Position: from, Bytes: to - from, Kind: Gap, Text: "no space to keep a copy of the damaged bytes"})
-		return nil
+	if err := writeFile(r.l.disk, path, content[from:to]); err != nil {
+		r.l.report(Finding{Path: s.path, Position: from, Bytes: to - from, Kind: Gap, Text: "can't keep a copy of these bytes: " + err.Error()})
+		return false
 	}
-	return err
+	return true
 }
 
-// splitOff moves the sound batches behind the damage to a segment of their own, named by their first offset. It is in place before
-// the damaged segment is cut, so a crash between the two finds both and cuts again.
-func (r *recovery) splitOff(i int, s *segment, at place) error {
+// splitOff moves the sound batches behind the damage to a segment of their own, named by their first offset, and says whether it
+// could. It is in place before the damaged segment is cut, so a crash between the two finds both and cuts again.
+func (r *recovery) splitOff(i int, p *patient, at place) bool {
+	if r.splits++; r.splits > splitsMax {
+		return false
+	}
 	path := segmentPath(r.l.dir, at.next)
-	if err := writeFile(r.l.disk, path, s.data[at.resume:]); err != nil {
-		return err
+	err := writeFile(r.l.disk, path, p.content[at.resume:])
+	if err == nil {
+		err = errors.Join(r.l.disk.SetTime(path, p.newest), r.l.disk.SyncDir(r.l.dir))
 	}
-	if err := errors.Join(r.l.disk.SetTime(path, s.newest), r.l.disk.SyncDir(r.l.dir)); err != nil {
-		return err
+	if err != nil {
+		r.l.report(Finding{Path: p.path, Position: at.resume, Kind: Gap, Text: "what stands behind the damage stays where it is: " + err.Error()})
+		return false
 	}
-	behind := newSegment(at.next, path, int64(len(s.data))-at.resume)
-	behind.newest, behind.created = s.newest, s.created
+	behind := newSegment(at.next, path, int64(len(p.content))-at.resume)
+	behind.newest, behind.created = p.newest, p.created
 	r.list = slices.Insert(r.list, i+1, behind)
-	return nil
+	return true
 }
 
 // settle decides what a scanned segment is from now on: the active one when it is the last and has space left, else a sealed one,
-// trimmed and unmapped.
-func (r *recovery) settle(i int, s *segment, at place) error {
-	if i+1 == len(r.list) && at.verdict != damage && s.capacity-at.position >= pageBytes {
-		if err := s.file.Allocate(s.capacity); err == nil {
-			r.l.active, r.l.pos = s, at.position
+// trimmed, indexed and unmapped.
+func (r *recovery) settle(i int, p *patient) error {
+	s := p.segment
+	if i+1 == len(r.list) && p.extendable && !p.spoilt && s.next >= r.synced && s.capacity-p.kept >= pageBytes {
+		err := s.file.Allocate(s.capacity)
+		if err == nil {
+			r.l.active, r.l.pos = s, p.kept
+			s.filled.Store(p.kept)
 			return nil
-		} else if !errors.Is(err, ErrFull) {
-			r.l.report(Finding{Path: s.path, Position: at.position, Kind: Gap, Text: "can't be written to any more: " + err.Error()})
+		}
+		r.l.report(Finding{Path: s.path, Position: p.kept, Kind: Gap, Text: "can't be written to any more: " + err.Error()})
+	}
+	s.end.Store(p.kept)
+	if !p.spoilt && s.capacity > p.kept {
+		if err := errors.Join(s.file.Truncate(p.kept), r.l.disk.SetTime(s.path, s.newest)); err != nil {
+			r.l.report(Finding{Path: s.path, Position: p.kept, Kind: Gap, Text: "can't be trimmed: " + err.Error()})
 		}
 	}
-	s.end.Store(at.position)
+	_ = writeIndexFiles(r.l.disk, r.l.indexTemporary, s, s.index.all()) // a hint, made again at the next start
 	s.durable.Store(true)
 	s.finished = true
-	if s.capacity > at.position {
-		if err := errors.Join(s.file.Truncate(at.position), r.l.disk.SetTime(s.path, s.newest)); err != nil {
-			return err
-		}
-	}
-	s.index = nil
 	s.unpin()
 	return nil
 }
@@ -370,13 +431,14 @@ func redirty(data []byte) {
 	}
 }
 
-// giveUp unmaps what a failed Open had mapped.
-func (l *Log) giveUp() error {
-	if l.active != nil {
-		l.active.unpin()
-		l.active = nil
+// giveUp unmaps what a failed run of recovery has mapped.
+func (r *recovery) giveUp() {
+	for _, s := range r.list {
+		if s.pins > 0 {
+			s.unpin()
+		}
 	}
-	return nil
+	r.l.active = nil
 }
 
 // Remove deletes a closed log's directory with everything in it.

@@ -9,7 +9,7 @@ package segstore
 //	synced    expected is below the checkpoint: it was once reported to be on disk
 //	later     a later segment exists
 //	zeros     nothing but zeros stands from here to the end of the file
-//	sound     sound batches stand further on in this file, unbroken up to its end
+//	sound     sound batches stand further on in this file (see findSound)
 //
 //	batch reached synced later zeros sound   verdict
 //	yes   -       -      -     -     -       keep      take the batch, go on behind it
@@ -100,7 +100,7 @@ func scan(data []byte, base, nextBase, synced int64, kept func(pos int64, h head
 		if !f.batch && !f.reached {
 			f.zeros = allZero(data[pos:])
 			if !f.zeros {
-				at.resume, at.next, f.sound = findSound(data, pos, expected, nextBase)
+				at.resume, at.next, f.sound = findSound(data, pos, expected, nextBase, synced)
 			}
 		}
 		at.sound = f.sound
@@ -113,19 +113,25 @@ func scan(data []byte, base, nextBase, synced int64, kept func(pos int64, h head
 	}
 }
 
-// findSound looks behind pos for batches with offsets above expected that follow one another without a gap up to the end of the
-// file's batches: zeros, the end of the file, or nextBase. The chain is asked for because a record's value may hold anything,
-// a batch with a right CRC included; such a one is not followed by the rest of the chain.
+// findSound looks behind pos, where the record `expected` is due and no sound batch stands, for the next one that can be believed.
+// A record's value may hold anything, a batch with a right CRC included, so a batch is believed only
+//
+//   - where the damaged batch's own head says that the next one begins, and with the offset it says, or
+//   - if batches follow one another from it without a gap up to the end of the file's batches: zeros, the end of the file, nextBase,
+//     or, in the last segment, a tear behind the checkpoint. Damaged batches on the way count as long as their heads lead on.
 //
 // What is claimed to be a batch may have been made to look like one, so the bytes read for its sake are bounded: when they are used
-// up, nothing sound was found, and everything stays where it is put aside.
-func findSound(data []byte, pos, expected, nextBase int64) (at, offset int64, ok bool) {
-	budget := 8 * int64(len(data))
+// up, nothing sound was found, and everything stays where it is put aside. synced is the checkpoint, or -1 when tears don't count.
+func findSound(data []byte, pos, expected, nextBase, synced int64) (at, offset int64, ok bool) {
+	s := search{data: data, zeros: zerosFrom(data), nextBase: nextBase, synced: synced, budget: 8 * int64(len(data))}
+	if at, h, ok := s.leadsOn(pos, expected); ok {
+		return at, h.base, true
+	}
 	highest := expected + int64(len(data)) // a record takes more than a byte, so no offset in the file can be above this
 	if nextBase >= 0 {
 		highest = min(highest, nextBase-1)
 	}
-	for at = pos; at+BatchOverhead <= int64(len(data)) && budget > 0; at++ {
+	for at = pos; at+BatchOverhead <= s.zeros && s.budget > 0; at++ {
 		if data[at+atMagic] != magic {
 			continue
 		}
@@ -133,29 +139,90 @@ func findSound(data []byte, pos, expected, nextBase int64) (at, offset int64, ok
 		if h.base < expected || h.base > highest || h.size > int64(len(data))-at {
 			continue
 		}
-		holds, read := chainHolds(data, at, nextBase)
-		if holds {
+		if s.chainHolds(at, h.base) {
 			return at, h.base, true
 		}
-		budget -= read
 	}
 	return 0, 0, false
 }
 
-// chainHolds says whether batches follow one another from at to the end, and how many bytes it read to tell.
-func chainHolds(data []byte, at, nextBase int64) (holds bool, read int64) {
-	start, expected := at, int64(-1)
-	for {
-		h, wrong := checkBatch(data[at:])
-		if wrong != "" || (expected >= 0 && h.base != expected) {
-			read = at - start + min(max(h.size, BatchOverhead), int64(len(data))-at)
-			return at > start && (allZero(data[at:]) || expected == nextBase), read
+// search is one search for sound batches.
+type search struct {
+	data             []byte
+	zeros            int64 // from here on there is nothing else
+	nextBase, synced int64
+	budget           int64          // bytes that may still be read
+	failed           map[int64]bool // positions whose batches lead nowhere
+}
+
+// check is checkBatch, and counts what it may have read.
+func (s *search) check(at int64) (h header, sound bool) {
+	h, wrong := checkBatch(s.data[at:])
+	s.budget -= min(max(h.size, BatchOverhead), int64(len(s.data))-at)
+	return h, wrong == "" && (s.nextBase < 0 || h.next() <= s.nextBase)
+}
+
+// leadsOn takes the damaged bytes at pos for a batch whose head is whole, and says whether a sound batch follows it as it should.
+func (s *search) leadsOn(pos, expected int64) (at int64, h header, ok bool) {
+	if pos+BatchOverhead > int64(len(s.data)) {
+		return 0, h, false
+	}
+	damaged := readHeader(s.data[pos:])
+	at = pos + damaged.size
+	if damaged.magic != magic || damaged.base != expected || damaged.size < BatchOverhead || at > int64(len(s.data))-BatchOverhead ||
+		damaged.count <= 0 || damaged.last-damaged.base != int64(damaged.count)-1 {
+		return 0, h, false
+	}
+	h, sound := s.check(at)
+	return at, h, sound && h.base == damaged.next()
+}
+
+// chainHolds says whether the batch at at is sound and leads to the end of the file's batches.
+func (s *search) chainHolds(at, base int64) bool {
+	start, expected := at, base
+	var passed []int64
+	for s.budget > 0 && !s.failed[at] {
+		h, sound := s.check(at)
+		if !sound || h.base != expected {
+			if at == start {
+				break
+			}
+			if at >= s.zeros || expected == s.nextBase || (s.nextBase < 0 && base < s.synced && expected >= s.synced) {
+				return true
+			}
+			next, following, ok := s.leadsOn(at, expected)
+			if !ok {
+				break
+			}
+			passed = append(passed, at)
+			at, expected = next, following.base
+			continue
 		}
+		passed = append(passed, at)
 		at, expected = at+h.size, h.next()
-		if at == int64(len(data)) {
-			return true, at - start
+		if at == int64(len(s.data)) {
+			return true
 		}
 	}
+	if s.failed == nil {
+		s.failed = map[int64]bool{}
+	}
+	for _, p := range passed {
+		s.failed[p] = true
+	}
+	return false
+}
+
+// zerosFrom is the position from which on everything is zero.
+func zerosFrom(b []byte) int64 {
+	n := len(b)
+	for n >= 8 && b[n-1]|b[n-2]|b[n-3]|b[n-4]|b[n-5]|b[n-6]|b[n-7]|b[n-8] == 0 {
+		n -= 8
+	}
+	for n > 0 && b[n-1] == 0 {
+		n--
+	}
+	return int64(n)
 }
 
 func allZero(b []byte) bool {

@@ -33,6 +33,9 @@ type segment struct {
 	newest  int64 // retention time of the last append
 	end     atomic.Int64
 
+	filled atomic.Int64 // the end of the last closed batch while the segment grows
+	cut    bool         // end was moved back after a failed sync: readers may hold what is behind it
+
 	created int64 // retention time of its making; the writer's
 
 	durable   atomic.Bool // sealed, and all of it is on disk, its name included
@@ -79,6 +82,21 @@ func (s *segment) sealed() bool { return s.end.Load() != unsealed }
 
 // size is how many bytes of the file may be read: all that is allocated while it grows, the batches once it is sealed.
 func (s *segment) size() int64 { return min(s.capacity, s.end.Load()) }
+
+// readable is how far batches stand in the file.
+func (s *segment) readable() int64 {
+	if end := s.end.Load(); end != unsealed {
+		return end
+	}
+	return s.filled.Load()
+}
+
+// pinnedByReaders says whether anybody but the writer holds a pin.
+func (s *segment) pinnedByReaders() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pins > 1
+}
 
 // pin makes sure that the segment is mapped until the matching unpin.
 func (s *segment) pin(d Disk) error {
@@ -134,6 +152,7 @@ func (s *segment) release() error {
 	if s.file != nil {
 		if s.sealed() {
 			s.file.DropCache()
+			s.index = nil
 		}
 		err = errors.Join(err, s.file.Close())
 	}
@@ -148,8 +167,8 @@ func (s *segment) hints(d Disk) *index {
 	if s.index == nil {
 		s.index = &index{}
 		entries, _, ok := readIndexFiles(d, s)
-		if !ok {
-			entries, _ = walkIndex(s.data, s.base)
+		if !ok && guard(s.data, func() { entries, _ = walkIndex(s.data, s.base) }) != nil {
+			entries = nil // a page can't be read: whoever looks for something walks up to it
 		}
 		s.index.entries = entries
 		s.index.n.Store(int64(len(entries)))
@@ -263,10 +282,13 @@ func writeFileBy(d Disk, temporary, path string, content []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = d.Rename(temporary, path)
 	}
-	return d.Rename(temporary, path)
+	if err != nil {
+		_ = removeIfThere(d, temporary) // its space is better used; the next start removes it else
+	}
+	return err
 }
 
 // createAnew creates a file, in place of one that a crash or an error has left.

@@ -1,7 +1,9 @@
 package segstore
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 )
@@ -36,48 +38,59 @@ func (l *Log) Sync() error {
 		return ErrLost
 	}
 	target := l.written.Load()
-	if target == l.synced.Load() {
-		return nil
-	}
 	for _, s := range l.list() {
 		if s.durable.Load() || s.base >= target {
 			continue
 		}
+		// Asked before the sync: a segment is only called durable when nothing can have been written to it since.
+		sealed := s.sealed()
 		if err := l.syncSegment(s); err != nil {
 			l.failed.Store(l.generation.Load() + 1)
 			l.poisoned.Store(true)
 			l.report(Finding{Path: s.path, First: l.synced.Load(), Next: l.written.Load(), Kind: SyncFailed, Text: err.Error()})
 			return fmt.Errorf("%w: %w", ErrLost, err)
 		}
+		if sealed {
+			s.durable.Store(true)
+			l.advance(max(s.next, l.synced.Load())) // should the next one fail, this one's records are not among the lost
+			l.callBackground()
+		}
 	}
-	l.advance(target)
+	l.advance(max(target, l.synced.Load()))
 	return nil
 }
 
-// syncSegment syncs one segment's bytes and name. Whether it was sealed is asked before the sync, so that a segment is only called
-// durable when nothing can have been written to it since.
+// settleSealed calls segments durable that were synced to their end before they were sealed. The caller holds syncMu: none is
+// being synced.
+func (l *Log) settleSealed() {
+	for _, s := range l.list() {
+		if !s.durable.Load() && s.sealed() && s.next <= l.synced.Load() {
+			s.durable.Store(true)
+		}
+	}
+}
+
+// syncSegment syncs one segment's bytes and name, unless all of it was synced before.
 func (l *Log) syncSegment(s *segment) error {
-	sealed := s.sealed()
+	if s.sealed() && s.next <= l.synced.Load() || !s.sealed() && l.written.Load() == l.synced.Load() {
+		return nil
+	}
 	if s.nameDirty {
 		if err := l.disk.SyncDir(l.dir); err != nil {
 			return err
 		}
 		s.nameDirty = false
 	}
-	if err := s.file.Sync(); err != nil {
-		return err
-	}
-	if sealed {
-		s.durable.Store(true)
-		l.callBackground()
-	}
-	return nil
+	return s.file.Sync()
 }
 
 // advance moves Synced to target, which is on disk, and tells recovery and the readers.
 func (l *Log) advance(target int64) {
 	if target < l.synced.Load() || target > l.written.Load() {
 		panic(fmt.Sprintf("BUG: synced would move from %d to %d with %d written", l.synced.Load(), target, l.written.Load()))
+	}
+	if target == l.synced.Load() {
+		return
 	}
 	l.synced.Store(target)
 	l.checkpoint.note(target)
@@ -88,33 +101,25 @@ func (l *Log) advance(target int64) {
 
 // abandon is the writer's part after a failed sync: everything not synced is cut off, and a new segment begins behind it. Offsets
 // are not used twice: the gap stays, and is reported.
+//
+// The cut and the new segment's name are on disk before the log goes on, or a crash would bring back what was given up. While they
+// can't be brought there the log refuses records, and each Reserve tries again from where the last one failed.
 func (l *Log) abandon() error {
 	l.Commit()
 	l.syncMu.Lock()
 	defer l.syncMu.Unlock()
 	keep := l.synced.Load()
-	if err := l.roll(BatchOverhead); err != nil {
-		return err
-	}
-	fresh := l.active
-	l.mu.Lock()
-	var list []*segment
-	for _, s := range l.list() {
-		switch {
-		case s == fresh || s.durable.Load():
-			list = append(list, s)
-		case s.base < keep:
-			s.end.Store(s.positionOf(keep))
-			s.next = keep
-			s.durable.Store(true)
-			list = append(list, s)
-		default:
-			s.end.Store(0)
-			l.setAside(s)
+	if l.active == nil || l.pos > 0 {
+		if err := l.roll(BatchOverhead); err != nil {
+			return err
 		}
 	}
-	l.segments.Store(&list)
-	l.mu.Unlock()
+	fresh := l.active
+	l.giveUpUnsynced(fresh, keep)
+	if err := l.disk.SyncDir(l.dir); err != nil {
+		return fmt.Errorf("segstore: beginning anew after a failed sync: %w", err)
+	}
+	fresh.nameDirty = false
 	l.generation.Add(1)
 	l.poisoned.Store(false)
 	found := Finding{Path: fresh.path, First: keep, Next: fresh.base, Kind: GivenUp, Text: "records whose sync failed were given up"}
@@ -126,6 +131,49 @@ func (l *Log) abandon() error {
 	l.advance(fresh.base)
 	l.callBackground()
 	return nil
+}
+
+// giveUpUnsynced ends the log's older segments at keep.
+func (l *Log) giveUpUnsynced(fresh *segment, keep int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var list []*segment
+	for _, s := range l.list() {
+		switch {
+		case s == fresh || s.durable.Load():
+			list = append(list, s)
+		case s.base < keep:
+			l.cutBack(s, keep)
+			list = append(list, s)
+		default:
+			s.next = math.MaxInt64 // never to be finished
+			s.end.Store(0)
+			l.setAside(s)
+		}
+	}
+	l.segments.Store(&list)
+}
+
+// cutBack ends a segment whose last sync failed at keep, in its file too, so that no start finds again what was given up. The sync
+// that follows is not believed about what was lost, only about the new size.
+func (l *Log) cutBack(s *segment, keep int64) {
+	position := s.positionOf(keep)
+	s.index.truncate(position)
+	s.next, s.cut = keep, true
+	s.end.Store(position)
+	if !l.heldBehindEnd(s) {
+		if err := errors.Join(s.file.Truncate(position), s.file.Sync()); err != nil {
+			l.report(Finding{Path: s.path, Position: position, First: keep, Next: keep, Kind: GivenUp,
+				Text: "could not be cut off for sure, a crash may bring it back: " + err.Error()})
+		}
+	}
+	s.durable.Store(true)
+}
+
+// heldBehindEnd says whether readers may hold bytes behind the end of a segment that was cut back: truncating would take the pages
+// away under them. With ReadSynced nobody has ever seen them.
+func (l *Log) heldBehindEnd(s *segment) bool {
+	return s.cut && !l.o.ReadSynced && s.pinnedByReaders()
 }
 
 // setAside takes a segment that was never synced out of the log; its file is kept under another name.
