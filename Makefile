@@ -40,3 +40,6 @@ load: build ## EVENTS (5 million) events through the real binary, read back and 
 torture: build ## CYCLES (10,000) kill -9 under load; nothing acknowledged may be lost
 	$(GO) build -o benchmarks/load/load ./benchmarks/load
 	benchmarks/load/load torture --bin ./penstock --cycles $(CYCLES) --seed $(SEED)
+
+mallocs: ## a million requests of one event and a million of 64 KiB against the process's own malloc counter
+	PENSTOCK_BATCHES=1000000 $(GO) test -count=1 -timeout 60m -v -run TestMallocs ./appliance/e2e
