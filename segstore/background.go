@@ -116,8 +116,8 @@ func (l *Log) drop(s *segment) error {
 	l.mu.Lock()
 	list := l.list()[1:] // lists are never written to, so they may share
 	l.segments.Store(&list)
-	l.mu.Unlock()
 	l.first.Store(list[0].base)
+	l.mu.Unlock()
 	if s.offsetPath == "" { // from an earlier run
 		s.offsetPath, s.timePath = indexPaths(s.path)
 	}

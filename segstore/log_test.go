@@ -15,7 +15,8 @@ type fixture struct {
 	disk     Disk
 	dir      string
 	options  Options
-	findings []Finding
+	findings []Finding // since it was opened
+	history  []Finding // of all its lives
 	now      int64
 	readAll  bool // open as Repair does
 }
@@ -46,7 +47,9 @@ func (f *fixture) tryOpen() (err error) {
 	f.findings = nil
 	o := f.options
 	o.Disk = f.disk
-	o.Report = func(found Finding) { f.findings = append(f.findings, found) }
+	o.Report = func(found Finding) {
+		f.findings, f.history = append(f.findings, found), append(f.history, found)
+	}
 	o.Now = func() int64 { return f.now }
 	f.Log, err = open(f.dir, o, f.readAll)
 	return err

@@ -118,25 +118,34 @@ func scan(data []byte, base, nextBase, synced int64, kept func(pos int64, h head
 //
 //   - where the damaged batch's own head says that the next one begins, and with the offset it says, or
 //   - if batches follow one another from it without a gap up to the end of the file's batches: zeros, the end of the file, nextBase,
-//     or, in the last segment, a tear behind the checkpoint. Damaged batches on the way count as long as their heads lead on.
+//     or, in the last segment, a tear, if one of them ends where the checkpoint says. Damaged batches on the way count as long as
+//     their heads lead on.
 //
 // What is claimed to be a batch may have been made to look like one, so the bytes read for its sake are bounded: when they are used
 // up, nothing sound was found, and everything stays where it is put aside. synced is the checkpoint, or -1 when tears don't count.
 func findSound(data []byte, pos, expected, nextBase, synced int64) (at, offset int64, ok bool) {
-	s := search{data: data, zeros: zerosFrom(data), nextBase: nextBase, synced: synced, budget: 8 * int64(len(data))}
+	s := newSearch(data, nextBase, synced)
+	return s.find(pos, expected)
+}
+
+func newSearch(data []byte, nextBase, synced int64) *search {
+	return &search{data: data, zeros: zerosFrom(data), nextBase: nextBase, synced: synced, budget: 8 * int64(len(data))}
+}
+
+func (s *search) find(pos, expected int64) (at, offset int64, ok bool) {
 	if at, h, ok := s.leadsOn(pos, expected); ok {
 		return at, h.base, true
 	}
-	highest := expected + int64(len(data)) // a record takes more than a byte, so no offset in the file can be above this
-	if nextBase >= 0 {
-		highest = min(highest, nextBase-1)
+	highest := expected + int64(len(s.data)) // a record takes more than a byte, so no offset in the file can be above this
+	if s.nextBase >= 0 {
+		highest = min(highest, s.nextBase-1)
 	}
 	for at = pos; at+BatchOverhead <= s.zeros && s.budget > 0; at++ {
-		if data[at+atMagic] != magic {
+		if s.data[at+atMagic] != magic {
 			continue
 		}
-		h := readHeader(data[at:])
-		if h.base < expected || h.base > highest || h.size > int64(len(data))-at {
+		h := readHeader(s.data[at:])
+		if h.base < expected || h.base > highest || h.size > int64(len(s.data))-at {
 			continue
 		}
 		if s.chainHolds(at, h.base) {
@@ -180,6 +189,7 @@ func (s *search) leadsOn(pos, expected int64) (at int64, h header, ok bool) {
 // chainHolds says whether the batch at at is sound and leads to the end of the file's batches.
 func (s *search) chainHolds(at, base int64) bool {
 	start, expected := at, base
+	reachedSynced := false
 	var passed []int64
 	for s.budget > 0 && !s.failed[at] {
 		h, sound := s.check(at)
@@ -187,7 +197,7 @@ func (s *search) chainHolds(at, base int64) bool {
 			if at == start {
 				break
 			}
-			if at >= s.zeros || expected == s.nextBase || (s.nextBase < 0 && base < s.synced && expected >= s.synced) {
+			if at >= s.zeros || expected == s.nextBase || (s.nextBase < 0 && reachedSynced) {
 				return true
 			}
 			next, following, ok := s.leadsOn(at, expected)
@@ -196,10 +206,11 @@ func (s *search) chainHolds(at, base int64) bool {
 			}
 			passed = append(passed, at)
 			at, expected = next, following.base
-			continue
+		} else {
+			passed = append(passed, at)
+			at, expected = at+h.size, h.next()
 		}
-		passed = append(passed, at)
-		at, expected = at+h.size, h.next()
+		reachedSynced = reachedSynced || expected == s.synced
 		if at == int64(len(s.data)) {
 			return true
 		}

@@ -116,16 +116,17 @@ func (l *Log) abandon() error {
 	}
 	fresh := l.active
 	l.giveUpUnsynced(fresh, keep)
+	found := Finding{Path: fresh.path, First: keep, Next: fresh.base, Kind: GivenUp, Text: "records whose sync failed were given up"}
+	noted := writeGap(l.disk, l.dir, found)
 	if err := l.disk.SyncDir(l.dir); err != nil {
 		return fmt.Errorf("segstore: beginning anew after a failed sync: %w", err)
 	}
 	fresh.nameDirty = false
 	l.generation.Add(1)
 	l.poisoned.Store(false)
-	found := Finding{Path: fresh.path, First: keep, Next: fresh.base, Kind: GivenUp, Text: "records whose sync failed were given up"}
 	l.report(found)
-	if err := writeGap(l.disk, l.dir, found); err != nil {
-		found.Text = "why they are missing could not be noted: " + err.Error()
+	if noted != nil {
+		found.Text = "why they are missing could not be noted: " + noted.Error()
 		l.report(found)
 	}
 	l.advance(fresh.base)
@@ -152,6 +153,7 @@ func (l *Log) giveUpUnsynced(fresh *segment, keep int64) {
 		}
 	}
 	l.segments.Store(&list)
+	l.first.Store(list[0].base)
 }
 
 // cutBack ends a segment whose last sync failed at keep, in its file too, so that no start finds again what was given up. The sync

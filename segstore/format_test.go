@@ -1,0 +1,240 @@
+package segstore
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+func TestNewerCheckpoint(t *testing.T) {
+	d := newMemDisk()
+	f := threeSegments(t, d)
+	path := filepath.Join(f.dir, checkpointName)
+	b := []byte(encodedCheckpoint(60, 1))
+	binary.BigEndian.PutUint32(b[4:], checkpointVersion+1)
+	binary.BigEndian.PutUint32(b[24:], crc32.Checksum(b[:24], castagnoli))
+	d.put(path, append(b, "whatever the next version adds"...))
+	before := d.String()
+	var newer *NewerError
+	if err := f.tryOpen(); !errors.As(err, &newer) || newer.Path != path || newer.Version != checkpointVersion+1 || newer.Error() == "" {
+		t.Fatalf("opened with %v", err)
+	}
+	if err := (&verifier{disk: d, dir: f.dir, sum: new(Summary)}).log(); !errors.As(err, &newer) {
+		t.Fatalf("verified with %v", err)
+	}
+	if d.String() != before {
+		t.Fatalf("a log of a later version was touched:\n%v", d)
+	}
+}
+
+func TestCheckpointRoundTrip(t *testing.T) {
+	f := func(synced, epoch int64) {
+		t.Helper()
+		d := newMemDisk()
+		d.put("/"+checkpointName, []byte(encodedCheckpoint(synced, epoch)))
+		gotSynced, gotEpoch, ok, err := readCheckpoint(d, "/")
+		if gotSynced != synced || gotEpoch != epoch || !ok || err != nil {
+			t.Errorf("%d, %d came back as %d, %d, %v, %v", synced, epoch, gotSynced, gotEpoch, ok, err)
+		}
+		for i := range checkpointSize { // every flipped bit is noticed
+			for bit := range 8 {
+				b := []byte(encodedCheckpoint(synced, epoch))
+				b[i] ^= 1 << bit
+				d.put("/"+checkpointName, b)
+				if _, _, ok, err := readCheckpoint(d, "/"); ok || err != nil {
+					t.Fatalf("bit %d of byte %d: %v, %v", bit, i, ok, err)
+				}
+			}
+		}
+	}
+	f(0, 0)
+	f(12345678901, 7)
+	f(offsetMax, math.MaxInt32-1)
+}
+
+func TestEpochRises(t *testing.T) {
+	f := openLog(t, newMemDisk(), testOptions())
+	for epoch := int64(1); epoch < 5; epoch++ {
+		f.addSynced(f.Next(), f.Next()+2)
+		if epoch == 3 {
+			f.disk.(*memDisk).put(filepath.Join(f.dir, checkpointName), nil) // the segments know it too
+		}
+		f.reopen()
+	}
+	c := f.Cursor(0)
+	defer c.Close()
+	for want := 1; want < 5; want++ {
+		b, err := c.Next()
+		if err != nil || b.Epoch() != want || b.Count() != 2 || b.CRC() != binary.BigEndian.Uint32(b.Bytes()[atCRC:]) {
+			t.Fatalf("epoch %d, want %d, %v", b.Epoch(), want, err)
+		}
+	}
+}
+
+func TestIndexRoundTrip(t *testing.T) {
+	const base = 1000
+	x := newIndex(1 << 20)
+	for i := int64(0); i < 5000; i++ {
+		x.add(indexEntry{offset: base + i, position: i * 209, maxTime: i / 2 * 10})
+	}
+	entries := x.all()
+	if len(entries) < 60 || entries[0].position < indexEvery {
+		t.Fatalf("%d entries, the first at %d", len(entries), entries[0].position)
+	}
+	offsets, times := encodeIndex(entries, base, base+4999, 24990)
+	back, maxTime, ok := decodeIndex(offsets, times, base, 1<<20)
+	if !ok || maxTime != 24990 || !slices.Equal(back, entries) {
+		t.Fatalf("%d of %d entries came back, %d, %v", len(back), len(entries), maxTime, ok)
+	}
+	for name, ok := range map[string]bool{
+		"as it is":              decodes(offsets, times, base, 1<<20),
+		"another segment's":     !decodes(offsets, times, base+1, 1<<20),
+		"a shorter segment's":   !decodes(offsets, times, base, 1<<16),
+		"cut":                   !decodes(offsets[:len(offsets)-8], times, base, 1<<20),
+		"cut in an entry":       !decodes(offsets[:len(offsets)-3], times, base, 1<<20),
+		"times cut":             !decodes(offsets, times[:len(times)-12], base, 1<<20),
+		"empty":                 !decodes(nil, nil, base, 1<<20),
+		"of no entry":           decodes(encode(nil, base)),
+		"a flipped time":        !decodes(offsets, flipped(times, 3), base, 1<<20),
+		"a flipped position":    !decodes(flipped(offsets, 7), times, base, 1<<20),
+		"a flipped final entry": !decodes(offsets, flipped(times, len(times)-9), base, 1<<20),
+	} {
+		if !ok {
+			t.Error(name)
+		}
+	}
+	for i, e := range entries { // the searches agree with a plain walk
+		for _, offset := range []int64{e.offset - 1, e.offset, e.offset + 1} {
+			want := int64(0)
+			for _, e := range entries {
+				if e.offset <= offset {
+					want = e.position
+				}
+			}
+			if got := x.floor(offset); got != want {
+				t.Fatalf("entry %d: floor(%d) is %d, want %d", i, offset, got, want)
+			}
+		}
+		got, ok := x.before(e.maxTime + 1)
+		if !ok || got.maxTime > e.maxTime || got.offset < e.offset {
+			t.Fatalf("entry %d: before(%d) is %+v, %v", i, e.maxTime+1, got, ok)
+		}
+	}
+	x.truncate(entries[7].position)
+	if len(x.all()) != 7 {
+		t.Fatalf("%d entries after truncating to 7", len(x.all()))
+	}
+}
+
+func encode(entries []indexEntry, base int64) (offsets, times []byte, b, size int64) {
+	offsets, times = encodeIndex(entries, base, base, 5)
+	return offsets, times, base, 1 << 20
+}
+
+func decodes(offsets, times []byte, base, size int64) bool {
+	_, _, ok := decodeIndex(offsets, times, base, size)
+	return ok
+}
+
+func flipped(b []byte, i int) []byte {
+	b = bytes.Clone(b)
+	b[i] ^= 1
+	return b
+}
+
+func TestSegmentNames(t *testing.T) {
+	for _, base := range []int64{0, 7, 1234567890123, math.MaxInt64} {
+		path := segmentPath("/data/x-0", base)
+		if want := fmt.Sprintf("/data/x-0/%020d.log", base); path != want {
+			t.Errorf("%s, want %s", path, want)
+		}
+		if got, ok := parseSegmentName(filepath.Base(path)); !ok || got != base {
+			t.Errorf("%s is %d, %v", path, got, ok)
+		}
+	}
+	for _, name := range []string{"", "1.log", "0000000000000000000x.log", "-0000000000000000001.log", "99999999999999999999.log",
+		"00000000000000000000.index", "00000000000000000000.log.cut"} {
+		if _, ok := parseSegmentName(name); ok {
+			t.Errorf("%q passes for a segment", name)
+		}
+	}
+}
+
+// forged is a sound batch as an attacker puts it into a value.
+func forged(base int64, records int) []byte {
+	b := make([]byte, 4096)
+	n := BatchOverhead
+	for i := range records {
+		n += putRecord(b[n:], 0, int64(i), nil, []byte("forged"))
+	}
+	sealBatch(b[:n], &header{base: base, epoch: 1, count: int32(records)})
+	return b[:n]
+}
+
+// A value that holds a whole sound batch is never taken for one, not even when the batch around it is damaged.
+func TestForgedBatchInValue(t *testing.T) {
+	for name, at := range map[string]int{"in the head": atLength + 3, "in the records": 70} {
+		t.Run(name, func(t *testing.T) {
+			d := newMemDisk()
+			f := openLog(t, d, testOptions())
+			f.addSynced(0, 4)
+			start := f.pos
+			f.must(f.Reserve(10000))
+			f.Append(nil, []byte("here it comes"), 40)
+			f.Append(nil, slices.Concat(bytes.Repeat([]byte{'x'}, 100), forged(5, 3), forged(8, 200)), 50)
+			f.Commit()
+			f.addSynced(6, 9)
+			f.addSynced(9, 12)
+			f.must(f.Close())
+			path := segmentPath(f.dir, 0)
+			content := bytes.Clone(d.names[path].data)
+			content[start+int64(at)] ^= 4
+			d.put(path, content)
+			f.reopen()
+			if found := kinds(f.findings); found != "damage 4-6" {
+				t.Fatalf("found %q", found)
+			}
+			f.holds(span{0, 4}, span{6, 12})
+		})
+	}
+}
+
+// A file full of heads that claim to be batches costs a bounded search.
+func TestSearchIsBounded(t *testing.T) {
+	data := make([]byte, 1<<20)
+	for at := 100; at+BatchOverhead < len(data); at += BatchOverhead + 3 {
+		h := header{base: int64(at), epoch: 1, count: 1}
+		sealBatch(data[at:at+BatchOverhead], &h)
+		binary.BigEndian.PutUint32(data[at+atLength:], uint32(len(data)-at-lengthOverhead)) // up to the end: all would be read for each
+	}
+	s := newSearch(data, -1, -1)
+	if at, _, ok := s.find(0, 50); ok {
+		t.Fatalf("found a batch at %d", at)
+	}
+	if s.budget > 0 || s.budget < -int64(len(data)) {
+		t.Fatalf("%d bytes are left to read of %d", s.budget, 8*len(data))
+	}
+}
+
+// Sound batches that lead nowhere are each read once, however many there are.
+func TestSearchReadsChainsOnce(t *testing.T) {
+	var data []byte
+	for i := range int64(2000) {
+		data = append(data, forged(10+2*i, 2)...)
+	}
+	data = append(data, "and then something else"...)
+	s := newSearch(data, -1, -1)
+	before := s.budget
+	if at, _, ok := s.find(0, 5); ok {
+		t.Fatalf("found a batch at %d", at)
+	}
+	if read := before - s.budget; read > 2*int64(len(data)) {
+		t.Fatalf("read %d bytes of %d", read, len(data))
+	}
+}

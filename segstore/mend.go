@@ -1,0 +1,133 @@
+package segstore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// splitsMax is how often bytes behind damage are moved to a segment of their own in one start. A file damaged in more places is left
+// as it is, for readers to step over: moving costs a copy of the rest.
+const splitsMax = 8
+
+// mend scans a segment and carries out what the table says about each place where the scan stopped.
+func (r *recovery) mend(i int, p *patient) error {
+	s := p.segment
+	s.index, s.next, s.maxTime = newIndex(s.capacity), s.base, neverTime
+	p.unsynced, p.kept = s.capacity, 0
+	for from, base := int64(0), s.base; ; {
+		at := scan(p.content[from:], base, p.nextBase, r.synced, func(pos int64, h header) { r.keep(p, from+pos, h) })
+		at.position, at.resume = at.position+from, at.resume+from
+		switch at.verdict {
+		case end:
+			p.extendable = true
+			return nil
+		case cut:
+			p.extendable = true
+			r.cutTail(p, at)
+			return nil
+		case damage:
+			next := p.nextBase
+			if next < 0 {
+				next = r.synced
+			}
+			rest := at.position + zerosFrom(p.content[at.position:])
+			r.missing(s.path, at, next)
+			p.spoilt = !r.saveAside(s, p.content, at.position, rest, damagedSuffix) || p.spoilt
+			return nil
+		case skip:
+			r.missing(s.path, at, at.next)
+			if r.saveAside(s, p.content, at.position, at.resume, damagedSuffix) && r.splitOff(i, p, at) {
+				return nil
+			}
+			p.spoilt = true
+			from, base = at.resume, at.next
+		default:
+			panic("BUG: a scan stopped without a verdict")
+		}
+	}
+}
+
+// keep takes a batch into the log.
+func (r *recovery) keep(p *patient, pos int64, h header) {
+	s := p.segment
+	s.index.add(indexEntry{offset: h.base, position: pos, maxTime: s.maxTime})
+	s.maxTime, s.next = max(s.maxTime, h.maxTime), h.next()
+	p.kept = pos + h.size
+	r.epoch = max(r.epoch, int64(h.epoch))
+	if h.next() > r.synced {
+		p.unsynced = min(p.unsynced, pos)
+	}
+}
+
+// missing reports that [at.expected, next) can't be read and notes why beside the segments.
+func (r *recovery) missing(path string, at place, next int64) {
+	f := Finding{Path: path, Position: at.position, First: at.expected, Next: next, Kind: Gap, Bytes: max(0, at.resume-at.position), Text: at.reason}
+	if next == at.expected { // no record is due between what stands here and what follows
+		r.l.report(f)
+		return
+	}
+	if at.expected < r.synced {
+		f.Kind = Damage
+	}
+	if reason, ok := knownGap(r.l.disk, r.l.dir, f.First, f.Next); ok {
+		f.Kind, f.Text = KnownGap, reason
+		r.l.report(f)
+		return
+	}
+	r.l.report(f)
+	if err := writeGap(r.l.disk, r.l.dir, f); err != nil {
+		f.Kind, f.Text = Gap, "why they are missing could not be noted: "+err.Error()
+		r.l.report(f)
+	}
+}
+
+// cutTail zeroes a torn tail, so that nothing of it can ever be taken for a batch, and keeps a copy if sound batches were in it.
+// For want of space the copy is done without: nobody was told that they are safe.
+func (r *recovery) cutTail(p *patient, at place) {
+	torn := zerosFrom(p.content[at.position:])
+	if at.sound {
+		r.saveAside(p.segment, p.content, at.position, at.position+torn, cutSuffix)
+	}
+	if !p.copied {
+		clear(p.data[at.position : at.position+torn])
+	}
+	r.l.report(Finding{Path: p.path, Position: at.position, First: at.expected, Next: at.expected, Bytes: torn, Kind: TornTail,
+		Text: at.reason + ": cut, it was never acknowledged as safe"})
+}
+
+// saveAside copies bytes of a segment to a file of their own and says whether that succeeded. When it does not, for want of space as
+// a rule, the log starts all the same, and damaged bytes stay where they are.
+func (r *recovery) saveAside(s *segment, content []byte, from, to int64, suffix string) bool {
+	if to <= from {
+		return true
+	}
+	path := fmt.Sprintf("%s-%d%s", strings.TrimSuffix(s.path, ".log"), from, suffix)
+	if err := writeFile(r.l.disk, path, content[from:to]); err != nil {
+		r.l.report(Finding{Path: s.path, Position: from, Bytes: to - from, Kind: Gap, Text: "can't keep a copy of these bytes: " + err.Error()})
+		return false
+	}
+	return true
+}
+
+// splitOff moves the sound batches behind the damage to a segment of their own, named by their first offset, and says whether it
+// could. It is in place before the damaged segment is cut, so a crash between the two finds both and cuts again.
+func (r *recovery) splitOff(i int, p *patient, at place) bool {
+	if r.splits++; r.splits > splitsMax {
+		return false
+	}
+	path := segmentPath(r.l.dir, at.next)
+	err := writeFile(r.l.disk, path, p.content[at.resume:])
+	if err == nil {
+		err = errors.Join(r.l.disk.SetTime(path, p.newest), r.l.disk.SyncDir(r.l.dir))
+	}
+	if err != nil {
+		r.l.report(Finding{Path: p.path, Position: at.resume, Kind: Gap, Text: "what stands behind the damage stays where it is: " + err.Error()})
+		return false
+	}
+	behind := newSegment(at.next, path, int64(len(p.content))-at.resume)
+	behind.newest, behind.created = p.newest, p.created
+	r.list = slices.Insert(r.list, i+1, behind)
+	return true
+}
