@@ -176,7 +176,7 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 var nearTheMachine = map[string]string{
 	"segstore/disk_linux.go":           "allocates, maps, syncs and advises",
 	"segstore/segment.go":              "tells a fault in a mapping from any other",
-	"ring/ring.go":                     "atomic words inside a byte buffer",
+	"ring/frame.go":                    "atomic words inside a byte buffer",
 	"appliance/intake/socket_linux.go": "SO_REUSEPORT and its relatives",
 	"appliance/shard/keeper.go":        "asks for the disk's free space",
 	"tuning/pin_linux.go":              "thread affinity",

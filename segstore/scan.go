@@ -40,26 +40,26 @@ const (
 type tri uint8
 
 const (
-	any tri = iota
+	either tri = iota
 	yes
 	no
 )
 
-func (t tri) holds(fact bool) bool { return t == any || (t == yes) == fact }
+func (t tri) holds(fact bool) bool { return t == either || (t == yes) == fact }
 
 // recoveryTable is the table above, as data.
 var recoveryTable = []struct {
 	batch, reached, synced, later, zeros, sound tri
 	verdict                                     verdict
 }{
-	{yes, any, any, any, any, any, keep},
-	{no, yes, any, any, any, any, end},
-	{no, no, yes, any, any, yes, skip},
-	{no, no, yes, any, any, no, damage},
-	{no, no, no, yes, any, yes, skip},
-	{no, no, no, yes, any, no, damage},
-	{no, no, no, no, yes, any, end},
-	{no, no, no, no, no, any, cut},
+	{yes, either, either, either, either, either, keep},
+	{no, yes, either, either, either, either, end},
+	{no, no, yes, either, either, yes, skip},
+	{no, no, yes, either, either, no, damage},
+	{no, no, no, yes, either, yes, skip},
+	{no, no, no, yes, either, no, damage},
+	{no, no, no, no, yes, either, end},
+	{no, no, no, no, no, either, cut},
 }
 
 func decide(f facts) verdict {

@@ -31,7 +31,7 @@ func TestRecoveryTableIsTheComment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	words := map[string]tri{"yes": yes, "no": no, "-": any}
+	words := map[string]tri{"yes": yes, "no": no, "-": either}
 	verdicts := map[string]verdict{"keep": keep, "end": end, "skip": skip, "damage": damage, "cut": cut}
 	_, comment, found := strings.Cut(string(source), "verdict\n")
 	if !found {
