@@ -271,3 +271,44 @@ func TestEmptySegmentTooSmall(t *testing.T) {
 		t.Fatalf("the active segment is gone:\n%v", d)
 	}
 }
+
+// A segment that grows again after a restart does not keep the index of what it was.
+func TestIndexOfGrownSegment(t *testing.T) {
+	d := newMemDisk()
+	f := openLog(t, d, testOptions())
+	f.addSynced(0, 10)
+	f.must(f.Close())
+	f.reopen()
+	f.addSynced(10, 20)
+	f.must(f.RollOlder(f.now + 1))
+	f.add(20, 30)
+	f.must(f.Sync())
+	f.reopen() // killed before the first segment was finished
+	f.quiet()
+	for n := range int64(30) {
+		if at, err := f.OffsetAt(10 * n); err != nil || at != n {
+			t.Fatalf("time %d is at offset %d, %v", 10*n, at, err)
+		}
+	}
+	f.holds(span{0, 30})
+}
+
+// Retention goes by the log's own clock. A file that was never finished bears the machine's, which may be anything.
+func TestUnfinishedSegmentIsNotOld(t *testing.T) {
+	d := newMemDisk()
+	f := openLog(t, d, testOptions())
+	f.addSynced(0, 10)
+	f.reopen()
+	for _, file := range d.names {
+		file.time = 1
+	}
+	f.reopen()
+	f.must(f.RollOlder(f.now + 1))
+	f.addSynced(10, 20)
+	if removed, err := f.Retire(f.now); err != nil || removed > 0 {
+		t.Fatalf("%d removed, %v", removed, err)
+	}
+	if removed, err := f.Retire(f.now + 1); err != nil || removed != 1 {
+		t.Fatalf("%d removed, %v", removed, err)
+	}
+}

@@ -138,7 +138,12 @@ func (r *recovery) run() error {
 	}
 	for i := 0; i < len(r.list); i++ { // segments split off on the way are scanned in their turn
 		s := r.list[i]
-		if i < first && !r.all && r.wasFinished(s) {
+		finished := r.wasFinished(s)
+		if !finished {
+			// Its file's time is the wall clock's, not the retention clock's. Being kept too long is better than going too early.
+			s.newest, s.created = r.l.o.Now(), r.l.o.Now()
+		}
+		if i < first && !r.all && finished {
 			s.next = r.list[i+1].base
 			s.end.Store(s.capacity)
 			s.durable.Store(true)
@@ -271,7 +276,7 @@ func (r *recovery) emptySegment(p *patient) {
 func (r *recovery) settle(i int, p *patient) error {
 	s := p.segment
 	if i+1 == len(r.list) && p.extendable && !p.spoilt && s.next >= r.synced && s.capacity-p.kept >= pageBytes {
-		err := s.file.Allocate(s.capacity)
+		err := errors.Join(s.file.Allocate(s.capacity), r.forgetIndex(s))
 		if err == nil {
 			r.l.active, r.l.pos = s, p.kept
 			s.filled.Store(p.kept)
@@ -290,6 +295,13 @@ func (r *recovery) settle(i int, p *patient) error {
 	s.finished = true
 	s.unpin()
 	return nil
+}
+
+// forgetIndex removes the index of a segment that will grow again: it would say that the segment is finished, and how late its
+// records are.
+func (r *recovery) forgetIndex(s *segment) error {
+	offsets, times := indexPaths(s.path)
+	return errors.Join(removeIfThere(r.l.disk, offsets), removeIfThere(r.l.disk, times))
 }
 
 // redirty stores every page anew, so that the sync that follows really writes it: pages that the kernel holds for clean after a
