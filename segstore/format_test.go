@@ -87,7 +87,7 @@ func TestIndexRoundTrip(t *testing.T) {
 	if len(entries) < 60 || entries[0].position < indexEvery {
 		t.Fatalf("%d entries, the first at %d", len(entries), entries[0].position)
 	}
-	offsets, times := encodeIndex(entries, base, base+4999, 24990)
+	offsets, times := encodeIndex(entries, base, 1<<20, base+4999, 24990)
 	back, maxTime, ok := decodeIndex(offsets, times, base, 1<<20)
 	if !ok || maxTime != 24990 || !slices.Equal(back, entries) {
 		t.Fatalf("%d of %d entries came back, %d, %v", len(back), len(entries), maxTime, ok)
@@ -95,7 +95,7 @@ func TestIndexRoundTrip(t *testing.T) {
 	for name, ok := range map[string]bool{
 		"as it is":              decodes(offsets, times, base, 1<<20),
 		"another segment's":     !decodes(offsets, times, base+1, 1<<20),
-		"a shorter segment's":   !decodes(offsets, times, base, 1<<16),
+		"a grown segment's":     !decodes(offsets, times, base, 1<<20+4),
 		"cut":                   !decodes(offsets[:len(offsets)-8], times, base, 1<<20),
 		"cut in an entry":       !decodes(offsets[:len(offsets)-3], times, base, 1<<20),
 		"times cut":             !decodes(offsets, times[:len(times)-12], base, 1<<20),
@@ -133,7 +133,7 @@ func TestIndexRoundTrip(t *testing.T) {
 }
 
 func encode(entries []indexEntry, base int64) (offsets, times []byte, b, size int64) {
-	offsets, times = encodeIndex(entries, base, base, 5)
+	offsets, times = encodeIndex(entries, base, 1<<20, base, 5)
 	return offsets, times, base, 1 << 20
 }
 

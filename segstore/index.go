@@ -71,22 +71,25 @@ func (x *index) before(ms int64) (e indexEntry, ok bool) {
 
 // The files beside a sealed segment, in Kafka's layout. `.index`: int32 offset relative to the base, int32 position.
 // `.timeindex`: int64 time, int32 relative offset; one entry more than `.index`, the last being the whole segment's greatest time.
-// Behind that stands, our own addition, a CRC-32C of the base offset and both files: a wrong position shows when it is followed,
-// a wrong time would make a search by time skip records without a sign.
+// Behind that stands, our own addition, a CRC-32C of the segment's base offset and size and of both files: a wrong position shows when
+// it is followed, but a wrong time, or the index of what the segment was before it grew, would make a search by time skip records
+// without a sign.
 const (
 	offsetEntrySize = 8
 	timeEntrySize   = 12
 	indexCRCSize    = 4
 )
 
-func indexCRC(offsets, times []byte, base int64) uint32 {
-	var b [8]byte
+func indexCRC(offsets, times []byte, base, size int64) uint32 {
+	var b [16]byte
 	binary.BigEndian.PutUint64(b[:], uint64(base))
+	binary.BigEndian.PutUint64(b[8:], uint64(size))
 	return crc32.Update(crc32.Update(crc32.Checksum(b[:], castagnoli), castagnoli, offsets), castagnoli, times)
 }
 
-// encodeIndex gives the two files' content for a segment whose greatest event time is maxTime and whose last offset is last.
-func encodeIndex(entries []indexEntry, base, last, maxTime int64) (offsets, times []byte) {
+// encodeIndex gives the two files' content for a segment of size bytes whose greatest event time is maxTime and whose last offset is
+// last.
+func encodeIndex(entries []indexEntry, base, size, last, maxTime int64) (offsets, times []byte) {
 	be := binary.BigEndian
 	offsets = make([]byte, 0, len(entries)*offsetEntrySize)
 	times = make([]byte, 0, (len(entries)+1)*timeEntrySize+indexCRCSize)
@@ -98,7 +101,7 @@ func encodeIndex(entries []indexEntry, base, last, maxTime int64) (offsets, time
 	}
 	times = be.AppendUint64(times, uint64(maxTime))
 	times = be.AppendUint32(times, uint32(last-base))
-	return offsets, be.AppendUint32(times, indexCRC(offsets, times, base))
+	return offsets, be.AppendUint32(times, indexCRC(offsets, times, base, size))
 }
 
 // decodeIndex reads the two files back, or says that they are not a sound index of a segment of size bytes.
@@ -109,7 +112,7 @@ func decodeIndex(offsets, times []byte, base, size int64) (entries []indexEntry,
 		return nil, 0, false
 	}
 	times, crc := times[:len(times)-indexCRCSize], be.Uint32(times[len(times)-indexCRCSize:])
-	if crc != indexCRC(offsets, times, base) {
+	if crc != indexCRC(offsets, times, base, size) {
 		return nil, 0, false
 	}
 	last := indexEntry{offset: base, maxTime: neverTime}

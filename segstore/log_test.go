@@ -274,23 +274,29 @@ func TestEmptySegmentTooSmall(t *testing.T) {
 
 // A segment that grows again after a restart does not keep the index of what it was.
 func TestIndexOfGrownSegment(t *testing.T) {
-	d := newMemDisk()
-	f := openLog(t, d, testOptions())
-	f.addSynced(0, 10)
-	f.must(f.Close())
-	f.reopen()
-	f.addSynced(10, 20)
-	f.must(f.RollOlder(f.now + 1))
-	f.add(20, 30)
-	f.must(f.Sync())
-	f.reopen() // killed before the first segment was finished
-	f.quiet()
-	for n := range int64(30) {
-		if at, err := f.OffsetAt(10 * n); err != nil || at != n {
-			t.Fatalf("time %d is at offset %d, %v", 10*n, at, err)
-		}
+	for name, was := range map[string]int64{"": 10, "from empty": 0} {
+		t.Run("grown "+name, func(t *testing.T) {
+			f := openLog(t, newMemDisk(), testOptions())
+			f.must(f.Reserve(1))
+			if was > 0 {
+				f.addSynced(0, was)
+			}
+			f.must(f.Close())
+			f.reopen()
+			f.addSynced(was, 20)
+			f.must(f.RollOlder(f.now + 1))
+			f.add(20, 30)
+			f.must(f.Sync())
+			f.reopen() // killed before the first segment was finished
+			f.quiet()
+			for n := range int64(30) {
+				if at, err := f.OffsetAt(10 * n); err != nil || at != n {
+					t.Fatalf("time %d is at offset %d, %v", 10*n, at, err)
+				}
+			}
+			f.holds(span{0, 30})
+		})
 	}
-	f.holds(span{0, 30})
 }
 
 // Retention goes by the log's own clock. A file that was never finished bears the machine's, which may be anything.

@@ -159,11 +159,11 @@ func (r *recovery) run() error {
 	return r.publish()
 }
 
-// wasFinished says whether a segment has been trimmed: its index is written after that.
+// wasFinished says whether a segment has been trimmed: its index is written after that, and is only good for a file of the size that
+// it had then.
 func (r *recovery) wasFinished(s *segment) bool {
-	_, times := indexPaths(s.path)
-	f, err := r.l.disk.OpenReadOnly(times)
-	return err == nil && f.Close() == nil
+	_, _, ok := readIndexFiles(r.l.disk, s)
+	return ok
 }
 
 // publish gives the log its segments and positions. Offsets never go back, not even when the checkpoint is all that is left of
@@ -276,7 +276,7 @@ func (r *recovery) emptySegment(p *patient) {
 func (r *recovery) settle(i int, p *patient) error {
 	s := p.segment
 	if i+1 == len(r.list) && p.extendable && !p.spoilt && s.next >= r.synced && s.capacity-p.kept >= pageBytes {
-		err := errors.Join(s.file.Allocate(s.capacity), r.forgetIndex(s))
+		err := s.file.Allocate(s.capacity)
 		if err == nil {
 			r.l.active, r.l.pos = s, p.kept
 			s.filled.Store(p.kept)
@@ -295,13 +295,6 @@ func (r *recovery) settle(i int, p *patient) error {
 	s.finished = true
 	s.unpin()
 	return nil
-}
-
-// forgetIndex removes the index of a segment that will grow again: it would say that the segment is finished, and how late its
-// records are.
-func (r *recovery) forgetIndex(s *segment) error {
-	offsets, times := indexPaths(s.path)
-	return errors.Join(removeIfThere(r.l.disk, offsets), removeIfThere(r.l.disk, times))
 }
 
 // redirty stores every page anew, so that the sync that follows really writes it: pages that the kernel holds for clean after a

@@ -118,8 +118,8 @@ func scan(data []byte, base, nextBase, synced int64, kept func(pos int64, h head
 //
 //   - where the damaged batch's own head says that the next one begins, and with the offset it says, or
 //   - if batches follow one another from it without a gap up to the end of the file's batches: zeros, the end of the file, nextBase,
-//     or, in the last segment, a tear, if one of them ends where the checkpoint says. Damaged batches on the way count as long as
-//     their heads lead on.
+//     or, if no others do and this is the last segment, a tear, and one of them ends where the checkpoint says. Damaged batches on
+//     the way count as long as their heads lead on.
 //
 // What is claimed to be a batch may have been made to look like one, so the bytes read for its sake are bounded: when they are used
 // up, nothing sound was found, and everything stays where it is put aside. synced is the checkpoint, or -1 when tears don't count.
@@ -133,13 +133,14 @@ func newSearch(data []byte, nextBase, synced int64) *search {
 }
 
 func (s *search) find(pos, expected int64) (at, offset int64, ok bool) {
-	if at, h, ok := s.leadsOn(pos, expected); ok {
+	if at, h, leads := s.leadsOn(pos, expected); leads {
 		return at, h.base, true
 	}
 	highest := expected + int64(len(s.data)) // a record takes more than a byte, so no offset in the file can be above this
 	if s.nextBase >= 0 {
 		highest = min(highest, s.nextBase-1)
 	}
+	tornAt := int64(0)
 	for at = pos; at+BatchOverhead <= s.zeros && s.budget > 0; at++ {
 		if s.data[at+atMagic] != magic {
 			continue
@@ -148,11 +149,18 @@ func (s *search) find(pos, expected int64) (at, offset int64, ok bool) {
 		if h.base < expected || h.base > highest || h.size > int64(len(s.data))-at {
 			continue
 		}
-		if s.chainHolds(at, h.base) {
+		batches, torn := s.chain(at, h.base)
+		if at == pos && batches == 1 && h.next() != s.nextBase {
+			continue // where one with another offset is due, its offset may be what is damaged: the CRC leaves it out
+		}
+		if batches > 0 {
 			return at, h.base, true
 		}
+		if torn && !ok {
+			tornAt, offset, ok = at, h.base, true
+		}
 	}
-	return 0, 0, false
+	return tornAt, offset, ok
 }
 
 // search is one search for sound batches.
@@ -186,8 +194,9 @@ func (s *search) leadsOn(pos, expected int64) (at int64, h header, ok bool) {
 	return at, h, sound && h.base == damaged.next()
 }
 
-// chainHolds says whether the batch at at is sound and leads to the end of the file's batches.
-func (s *search) chainHolds(at, base int64) bool {
+// chain says how many batches lead from the sound one at at to the end of the file's batches, 0 if they don't; torn if they lead at
+// least past the checkpoint to a tear.
+func (s *search) chain(at, base int64) (batches int, torn bool) {
 	start, expected := at, base
 	reachedSynced := false
 	var passed []int64
@@ -197,8 +206,8 @@ func (s *search) chainHolds(at, base int64) bool {
 			if at == start {
 				break
 			}
-			if at >= s.zeros || expected == s.nextBase || (s.nextBase < 0 && reachedSynced) {
-				return true
+			if at >= s.zeros || expected == s.nextBase {
+				return len(passed), false
 			}
 			next, following, ok := s.leadsOn(at, expected)
 			if !ok {
@@ -212,7 +221,7 @@ func (s *search) chainHolds(at, base int64) bool {
 		}
 		reachedSynced = reachedSynced || expected == s.synced
 		if at == int64(len(s.data)) {
-			return true
+			return len(passed), false
 		}
 	}
 	if s.failed == nil {
@@ -221,7 +230,7 @@ func (s *search) chainHolds(at, base int64) bool {
 	for _, p := range passed {
 		s.failed[p] = true
 	}
-	return false
+	return 0, s.nextBase < 0 && reachedSynced
 }
 
 // zerosFrom is the position from which on everything is zero.

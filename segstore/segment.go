@@ -237,7 +237,7 @@ func readIndexFiles(d Disk, s *segment) (entries []indexEntry, maxTime int64, ok
 // writeIndexFiles writes them; they are rebuilt when they are missing or unsound.
 func writeIndexFiles(d Disk, temporary string, s *segment, entries []indexEntry) error {
 	s.offsetPath, s.timePath = indexPaths(s.path)
-	offsets, times := encodeIndex(entries, s.base, s.next-1, s.maxTime)
+	offsets, times := encodeIndex(entries, s.base, s.end.Load(), s.next-1, s.maxTime)
 	return errors.Join(writeFileBy(d, temporary, s.offsetPath, offsets), writeFileBy(d, temporary, s.timePath, times))
 }
 
