@@ -28,3 +28,29 @@ func TestNothingAllocates(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// Waking a sleeper and giving up claims allocate no more than the rest.
+func TestWakingAndRefusingAllocateNothing(t *testing.T) {
+	full, other := newRing(4096), newRing(4096)
+	w := NewWaiter(other)
+	for {
+		c, ok := full.Claim(full.MaxFrame())
+		if !ok {
+			break
+		}
+		c.Commit()
+	}
+	parts := []Part{{Ring: other, Size: 500}, {Ring: full, Size: full.MaxFrame()}}
+	take := func([]byte) {}
+	if n := testing.AllocsPerRun(1000, func() {
+		w.state.Store(parked) // as a sleeper would; the token is taken here
+		if ClaimAll(parts) {
+			t.Fatal("a full ring took a claim")
+		}
+		<-w.wake
+		w.Wait(nil)
+		other.Drain(1<<20, take)
+	}); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

@@ -44,8 +44,13 @@ func produce(n, producers int, put func(payload []byte), size int) *sync.WaitGro
 }
 
 func benchRing(b *testing.B, producers, size int) {
+	benchStream(b, looksDefault, yieldsDefault, producers, size)
+}
+
+func benchStream(b *testing.B, looks, yields, producers, size int) {
 	r := newRing(4 << 20)
 	w := NewWaiter(r)
+	w.looks, w.yields = looks, yields
 	all := produce(b.N, producers, func(payload []byte) {
 		for {
 			c, ok := r.Claim(size)
@@ -99,4 +104,36 @@ func benchMutex(b *testing.B, producers, size int) {
 		}
 	}
 	all.Wait()
+}
+
+// What the waiter's patience costs and brings, for one frame at a time that is answered, and for two producers who never stop.
+func BenchmarkPatience(b *testing.B) {
+	for _, looks := range []int{1, 30, 300, 3000} {
+		for _, yields := range []int{0, 2, 20} {
+			name := fmt.Sprintf("looks=%d/yields=%d/", looks, yields)
+			b.Run(name+"one", func(b *testing.B) { benchAnswered(b, looks, yields) })
+			b.Run(name+"stream", func(b *testing.B) { benchStream(b, looks, yields, 2, 256) })
+		}
+	}
+}
+
+func benchAnswered(b *testing.B, looks, yields int) {
+	r := newRing(64 << 10)
+	w := NewWaiter(r)
+	w.looks, w.yields = looks, yields
+	stop, ended, back := make(chan struct{}), make(chan struct{}), make(chan struct{}, 1)
+	go func() {
+		defer close(ended)
+		for w.Wait(stop) {
+			r.Drain(1<<20, func([]byte) { back <- struct{}{} })
+		}
+	}()
+	for b.Loop() {
+		c, _ := r.Claim(256)
+		c.Commit()
+		w.Wake()
+		<-back
+	}
+	close(stop)
+	<-ended
 }

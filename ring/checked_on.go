@@ -19,7 +19,7 @@ func (r *Ring) checkClaimed(position, size uint64) {
 	}
 }
 
-// checkSettle: a claim is settled once. Positions never repeat, and head can't pass a claim that is open.
+// checkSettle: a claim is settled once. Positions only grow, and head can't pass a claim that is open.
 func (r *Ring) checkSettle(c Claim) {
 	if head := r.head.Load(); int64(c.position-head) < 0 || r.word(c.position).Load() != 0 {
 		panic(fmt.Sprintf("BUG: the claim at %d is settled a second time", c.position))

@@ -11,12 +11,8 @@
 //	 zeros    │ word │ payload │ word │ payload … pad │  zeros
 //	──────────┴──────┴─────────┴──────┴───────────────┴─────────
 //
-// A frame is one 8-byte word and a payload, padded to 8 bytes. A frame never wraps: when it does not fit in what is left up to the end
-// of the buffer, that rest becomes a frame of padding. The word says what the frame is:
-//
-//	 0   nobody's yet, or claimed and still being written: the consumer stops here
-//	> 0  published; the length of the payload
-//	< 0  nothing to read; minus the bytes to skip, this word included (padding, or a claim that was given up)
+// A frame is one 8-byte word and a payload, padded to 8 bytes; frame.go says what the word means. A frame never wraps: when it does not fit in what
+// is left up to the end of the buffer, that rest becomes a frame of padding.
 //
 // # Who may touch what
 //
@@ -26,8 +22,14 @@
 //
 // A producer may claim what the consumer has freed because it has seen head, stored after the zeroes. The consumer may read a payload
 // because it has seen the word, stored after the payload. Go's atomics are sequentially consistent, so these two are all that is needed.
-// Positions are 64 bits and never repeat, so a compare-and-swap can't succeed on a tail that has been away.
+// Positions only grow, and repeat after 2^64 bytes, which is centuries, so a compare-and-swap can't succeed on a tail that has been away.
 //
-// A producer that is preempted between Claim and Commit holds up the frames behind its own, for as long as it is. So size first, claim late,
-// copy, commit; nothing else in between.
+// # Who waits for whom
+//
+// A producer never waits: a claim that does not fit is refused. A producer that is preempted between Claim and Commit holds up the frames behind
+// its own, for as long as it is, and when they fill the ring, claims are refused. So size first, claim late, copy, commit; nothing else in between.
+//
+// The consumer sleeps in a Waiter. Commit does not call it, so that a group of frames is one call: commit them all, then Wake. Abort does call,
+// since space that is given up comes back only through the consumer. So whoever is refused need do nothing: everything in the ring is either
+// still open in some producer's hands, or its consumer was called or is about to be.
 package ring

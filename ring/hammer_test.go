@@ -200,3 +200,69 @@ func TestWakeAndStop(t *testing.T) {
 		t.Fatal("the late wake-up was lost")
 	}
 }
+
+// A call that comes while stop closes is not lost: Wait says true for it before it says false.
+func TestACallAtTheLastMoment(t *testing.T) {
+	rounds := 20_000
+	if testing.Short() || raceEnabled {
+		rounds = 3_000
+	}
+	w := NewWaiter(newRing(4096))
+	w.looks, w.yields = 1, 0
+	for i := range rounds {
+		stop, work := make(chan struct{}), atomic.Bool{}
+		go func() {
+			if i%2 == 0 {
+				runtime.Gosched()
+			}
+			work.Store(true)
+			w.Wake()
+			close(stop)
+		}()
+		done := false
+		for w.Wait(stop) {
+			done = work.Swap(false) || done
+		}
+		if !done {
+			t.Fatalf("round %d: stopped over posted work", i)
+		}
+	}
+	if w.state.Load() != idle || len(w.wake) != 0 {
+		t.Errorf("state %d, %d tokens", w.state.Load(), len(w.wake))
+	}
+}
+
+// Used may be asked at any moment, also while head and tail run, and is always within the ring.
+func TestUsedStaysWithinTheRing(t *testing.T) {
+	r := newRing(4096)
+	const frames = 50_000
+	var all sync.WaitGroup
+	var over atomic.Bool
+	all.Go(func() {
+		for n := 0; n < frames; {
+			if c, ok := r.Claim(100); ok {
+				c.Commit()
+				n++
+			} else {
+				runtime.Gosched()
+			}
+		}
+	})
+	all.Go(func() {
+		for !over.Load() {
+			if u := r.Used(); u < 0 || u > 4096 {
+				t.Errorf("%d bytes of 4096 are used", u)
+			}
+			runtime.Gosched()
+		}
+	})
+	for n := 0; n < frames; {
+		r.Drain(1<<20, func([]byte) { n++ })
+		runtime.Gosched()
+	}
+	over.Store(true)
+	all.Wait()
+	if r.Used() != 0 {
+		t.Errorf("%d bytes of an empty ring are used", r.Used())
+	}
+}

@@ -49,7 +49,9 @@ func (r *Ring) MaxFrame() int { return len(r.bytes)/4 - wordBytes }
 
 // Used is how many bytes are claimed and not yet freed, frame words and padding included. Any goroutine may ask; it is a moment's view.
 func (r *Ring) Used() int {
-	head := r.head.Load()        // first: no tail seen later is behind it
+	r.pause(atHead, 0)
+	head := r.head.Load() // first: no tail seen later is behind it
+	r.pause(atTail, 0)
 	used := r.tail.Load() - head // but by then head may have moved as well, and a lap be between the two
 	return int(min(used, uint64(len(r.bytes))))
 }

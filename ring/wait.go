@@ -16,7 +16,7 @@ import (
 type Waiter struct {
 	ring          *Ring
 	wake          chan struct{} // room for the one token
-	looks, yields int
+	looks, yields int           // not both 0: a look must be had
 
 	_     line
 	state atomic.Uint32
@@ -30,7 +30,8 @@ const (
 )
 
 // How often the consumer looks before it parks. Looking steals time from those it waits for when there are few cores; letting them run once or
-// twice gathers larger batches.
+// twice gathers larger batches. BenchmarkPatience, on 2 cores, for a single frame: ten times the looks take three times as long, a hundred times
+// the looks thirty times, no yields one and a half times; one look a fifth less. A stream's differences drown in noise, so few looks it is.
 const (
 	looksDefault  = 30
 	yieldsDefault = 2
