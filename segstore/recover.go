@@ -171,6 +171,7 @@ func (r *recovery) wasFinished(s *segment) bool {
 func (r *recovery) publish() error {
 	l := r.l
 	l.next = r.synced
+	r.dropReplaced()
 	if n := len(r.list); n > 0 {
 		l.next = max(l.next, r.list[n-1].next)
 	} else if r.synced > 0 {
@@ -187,6 +188,18 @@ func (r *recovery) publish() error {
 		l.first.Store(r.list[0].base)
 	}
 	return nil
+}
+
+// dropReplaced takes segments out of the list whose file another one has replaced: all of it stood behind damage, so what was split
+// off has the same first offset and the same name. Two segments with one base would send a cursor to and fro for ever.
+func (r *recovery) dropReplaced() {
+	var list []*segment
+	for i, s := range r.list {
+		if i+1 == len(r.list) || r.list[i+1].base != s.base {
+			list = append(list, s)
+		}
+	}
+	r.list = list
 }
 
 // patient is a segment under recovery.
