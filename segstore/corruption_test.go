@@ -70,6 +70,8 @@ func appended(tail []byte) spoil {
 	return func(b []byte, _ func(int) int) []byte { return append(b, tail...) }
 }
 
+func inFront(b []byte, _ func(int) int) []byte { return slices.Concat(garbage, b) }
+
 func become(content string) spoil {
 	return func([]byte, func(int) int) []byte { return []byte(content) }
 }
@@ -140,6 +142,7 @@ func corruptions() []corruption {
 			want: []span{{0, 44}, {48, 52}, {56, 60}}, found: "damage 44-48; damage 52-56"},
 		{name: "two damages, the first in a length", file: fileC, spoil: both(setLength(1, 9), flip(3, 80, 1)),
 			want: []span{{0, 44}, {48, 52}, {56, 60}}, found: "damage 44-48; damage 52-56"},
+		{name: "garbage in front", file: fileC, spoil: inFront, want: whole(), found: "gap"},
 		{name: "garbage behind the end", file: fileC, spoil: appended(garbage), want: whole(), found: "torn tail 60-60"},
 		{name: "untrimmed", file: fileC, spoil: appended(make([]byte, 9000)), want: whole()},
 		{name: "last file missing", file: fileC, spoil: removed, want: []span{{0, 40}}, found: "damage 40-60"},
@@ -169,6 +172,10 @@ func corruptions() []corruption {
 		{name: "middle reaches into the last", file: fileB,
 			spoil: resealed(4, func(b []byte) { b[atCount+3], b[atLastDelta+3] = 8, 7 }), all: true,
 			want: []span{{0, 36}, {40, 60}}, found: "damage 36-40"},
+		{name: "middle overlaps the last with several batches", file: fileB,
+			spoil: both(resealed(4, func(b []byte) { b[atCount+3], b[atLastDelta+3] = 8, 7 }), appended(forged(44, 4))), all: true,
+			want: []span{{0, 36}, {40, 60}}, found: "damage 36-40"},
+		{name: "garbage in front of the middle", file: fileB, spoil: inFront, all: true, want: whole(), found: "gap"},
 		{name: "middle untrimmed", file: fileB, spoil: appended(make([]byte, 9000)), all: true, want: whole()},
 		{name: "garbage behind the middle", file: fileB, spoil: appended(garbage), all: true, want: whole()},
 		{name: "middle torn, never synced", file: fileB, spoil: flip(2, 80, 1), synced: 20, want: []span{{0, 28}, {32, 60}}, found: "gap 28-32"},

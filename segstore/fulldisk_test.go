@@ -82,7 +82,7 @@ func TestManyDamages(t *testing.T) {
 	d := newMemDisk()
 	f := openLog(t, d, testOptions())
 	var want []span
-	for n := int64(0); n < 80; n += 4 {
+	for n := int64(0); n < 160; n += 4 {
 		f.addSynced(n, n+4)
 		if n%8 == 0 {
 			want = append(want, span{n, n + 4})
@@ -108,8 +108,8 @@ func TestManyDamages(t *testing.T) {
 	f.reopen()
 	f.quiet()
 	f.holds(want...)
-	f.addSynced(80, 84)
-	f.holds(append(want, span{80, 84})...)
+	f.addSynced(160, 164)
+	f.holds(join(want, 160, 164)...)
 }
 
 func TestTooLarge(t *testing.T) {

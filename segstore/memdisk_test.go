@@ -29,6 +29,8 @@ type memDisk struct {
 	calls int
 	// before is asked before every call; its error is the call's. nil: every call is carried out.
 	before func(call, path string) error
+	// failedSyncsWrite: a failed Sync has written everything nevertheless, and only not said so.
+	failedSyncsWrite bool
 	// free is how many bytes may still be allocated; negative: no end.
 	free int64
 }
@@ -311,7 +313,7 @@ func (h *memHandle) Truncate(size int64) error {
 func (h *memHandle) Sync() error {
 	err := h.d.call("sync", h.path)
 	f := h.f
-	if err == nil {
+	if err == nil || h.d.failedSyncsWrite {
 		f.durable = merge(f.durable, f.clean, f.data, func(int) bool { return true })
 	}
 	f.clean = bytes.Clone(f.data)

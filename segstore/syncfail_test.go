@@ -23,13 +23,18 @@ func (f *failing) before(call, _ string) error {
 func TestFailedSync(t *testing.T) {
 	for _, call := range []string{"sync", "sync dir"} {
 		for _, readSynced := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s,ReadSynced=%v", call, readSynced), func(t *testing.T) { failedSync(t, call, readSynced) })
+			for _, writes := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s,ReadSynced=%v,written=%v", call, readSynced, writes), func(t *testing.T) {
+					failedSync(t, call, readSynced, writes)
+				})
+			}
 		}
 	}
 }
 
-func failedSync(t *testing.T, call string, readSynced bool) {
+func failedSync(t *testing.T, call string, readSynced, writes bool) {
 	d := newMemDisk()
+	d.failedSyncsWrite = writes
 	fault := &failing{call: call}
 	d.before = fault.before
 	o := testOptions()
