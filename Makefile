@@ -27,7 +27,7 @@ race: ## every test but the long ones, under the race detector
 
 fuzz: ## each fuzz target for FUZZTIME (60s)
 	@for target in $$($(GO) test -list '^Fuzz' ./fuzz | grep '^Fuzz'); do \
-		echo "$$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel 2 ./fuzz || exit 1; \
+		echo "$$target"; $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x -parallel 2 ./fuzz || exit 1; \
 	done
 
 bench: ## micro benchmarks of every stage
