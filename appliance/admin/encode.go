@@ -9,7 +9,7 @@ import (
 	"penstock/segstore"
 )
 
-// appendLine adds one record as one line of JSON, as `penstock tail` prints it:
+// AppendLine adds one record as one line of JSON, as `penstock tail` prints it:
 //
 //	{"topic":"t","shard":0,"offset":17,"time":1474921202000,"key":"u42","value":{"a":1}}
 //
@@ -18,7 +18,7 @@ import (
 // Other text is a JSON string; bytes that are not UTF-8 are base64, followed by "encoding":"base64". The key is null or a string,
 // with "key_encoding":"base64" where it is not UTF-8. With exact, every value is base64, so that the bytes come through as they are.
 // Nothing is allocated when dst has room, but for text that begins like JSON and is not.
-func appendLine(dst []byte, topic string, shard int, r *segstore.Record, exact bool) []byte {
+func AppendLine(dst []byte, topic string, shard int, r *segstore.Record, exact bool) []byte {
 	dst = append(dst, `{"topic":"`...)
 	dst = append(dst, topic...) // a topic's name has nothing to escape
 	dst = append(dst, `","shard":`...)

@@ -38,7 +38,7 @@ func TestLine(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := segstore.Record{Offset: 17, Time: 1474921202000, Key: c.key, Value: c.value}
-			got := string(appendLine(nil, "t", 3, &r, false))
+			got := string(AppendLine(nil, "t", 3, &r, false))
 			want := `{"topic":"t","shard":3,"offset":17,"time":1474921202000,` + c.want + "\n"
 			if got != want {
 				t.Errorf("\n got %s\nwant %s", got, want)
@@ -56,7 +56,7 @@ func FuzzLine(f *testing.F) {
 	f.Add([]byte{0xc3}, []byte("\"\u2028\x00\""))
 	f.Fuzz(func(t *testing.T, key, value []byte) {
 		for _, exact := range []bool{false, true} {
-			line := appendLine(nil, "t", 0, &segstore.Record{Key: key, Value: value}, exact)
+			line := AppendLine(nil, "t", 0, &segstore.Record{Key: key, Value: value}, exact)
 			if strings.Count(string(line), "\n") != 1 || !json.Valid(line) {
 				t.Fatalf("not one line of JSON: %q", line)
 			}

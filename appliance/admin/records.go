@@ -127,7 +127,7 @@ func (p *page) fill(ctx context.Context, q *query) error {
 			if !ok {
 				break
 			}
-			p.buf = appendLine(p.buf, p.topic, s.shard, &s.head, p.exact)
+			p.buf = AppendLine(p.buf, p.topic, s.shard, &s.head, p.exact)
 			s.take()
 			p.count++
 			if len(p.buf) >= pageBuffer {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"penstock/appliance"
+	"penstock/appliance/admin"
 	"penstock/segstore"
 )
 
@@ -138,7 +139,7 @@ func (d *dumper) batch(path string, position int64, b segstore.Batch) error {
 		if !ok {
 			return nil
 		}
-		d.line = appendRecord(d.line[:0], topic, shard, &r)
+		d.line = admin.AppendLine(d.line[:0], topic, shard, &r, false)
 		if _, err := d.out.Write(d.line); err != nil {
 			return err
 		}
