@@ -20,6 +20,8 @@ type Catalog struct {
 
 	mu     sync.Mutex                               // held by a change, from reading the state to having it on disk
 	topics atomic.Pointer[map[string]*wire.Columns] // what the file holds; the map and the Columns never change once published
+
+	unsynced bool // under mu: the last change ended in a *SyncError
 }
 
 // Catalog is a parser's view of the tables.
@@ -67,8 +69,9 @@ func (c *Catalog) SetColumns(topic string, columns *wire.Columns) error {
 	defer c.mu.Unlock()
 	before := *c.topics.Load()
 	known := before[topic]
-	if known == nil && columns == nil || known != nil && columns != nil && *known == *columns {
-		return nil
+	same := known == nil && columns == nil || known != nil && columns != nil && *known == *columns
+	if same && !c.unsynced {
+		return nil // what is there is on disk; after a *SyncError it may not be, and who tries again must not be told that it is
 	}
 	after := maps.Clone(before)
 	if columns == nil {
@@ -83,7 +86,13 @@ func (c *Catalog) SetColumns(topic string, columns *wire.Columns) error {
 	}
 	err = replace(c.path, data)
 	var unsynced *SyncError
-	if err == nil || errors.As(err, &unsynced) {
+	if errors.As(err, &unsynced) {
+		c.unsynced = true
+	}
+	if err == nil {
+		c.unsynced = false
+	}
+	if err == nil || unsynced != nil {
 		c.topics.Store(&after)
 	}
 	return err

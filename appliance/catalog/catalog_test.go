@@ -304,3 +304,33 @@ func TestCatalogReadersDuringChanges(t *testing.T) {
 	close(done)
 	readers.Wait()
 }
+
+// A change that could not be synced is written again when it is asked for again: it is not enough that it is known.
+func TestCatalogTriesAgainAfterASyncError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "catalog.json")
+	c, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	columns := &wire.Columns{Time: "ts", Key: "sk"}
+	if err := c.SetColumns("t", columns); err != nil {
+		t.Fatal(err)
+	}
+	c.unsynced = true // as a directory that can't be synced leaves it
+	if err := os.Remove(path); err != nil { // and the power cut that takes the change back
+		t.Fatal(err)
+	}
+	if err := c.SetColumns("t", columns); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := again.Columns([]byte("t")); got == nil || *got != *columns {
+		t.Errorf("after the second try the file holds %v", got)
+	}
+	if c.unsynced {
+		t.Error("a change that was synced is still held for unsynced")
+	}
+}
