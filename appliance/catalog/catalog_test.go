@@ -316,7 +316,7 @@ func TestCatalogTriesAgainAfterASyncError(t *testing.T) {
 	if err := c.SetColumns("t", columns); err != nil {
 		t.Fatal(err)
 	}
-	c.unsynced = true // as a directory that can't be synced leaves it
+	c.unsynced = true                       // as a directory that can't be synced leaves it
 	if err := os.Remove(path); err != nil { // and the power cut that takes the change back
 		t.Fatal(err)
 	}
