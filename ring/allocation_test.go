@@ -47,7 +47,11 @@ func TestWakingAndRefusingAllocateNothing(t *testing.T) {
 		if ClaimAll(parts) {
 			t.Fatal("a full ring took a claim")
 		}
-		<-w.wake
+		select {
+		case <-w.wake:
+		default:
+			t.Fatal("the sleeper was not woken")
+		}
 		w.Wait(nil)
 		other.Drain(1<<20, take)
 	}); n != 0 {

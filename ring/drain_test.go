@@ -130,9 +130,7 @@ func TestRefusedClaimAllDoesNotFillOtherRings(t *testing.T) {
 	}()
 	parts := []Part{{Ring: other, Size: 500}, {Ring: full, Size: full.MaxFrame()}}
 	for range 1000 {
-		for w.state.Load() != parked {
-			runtime.Gosched()
-		}
+		untilParked(t, w)
 		if ClaimAll(parts) {
 			t.Fatal("a full ring took a claim")
 		}

@@ -189,6 +189,12 @@ func (w *world) end() {
 	}
 }
 
+// statesMax is how large a world may be. The largest that is gone through has nine tenths of it.
+const statesMax = 300_000
+
+// errTooLarge says that a world was not gone through: nothing is known about it, neither good nor bad.
+var errTooLarge = fmt.Errorf("the world has more than %d states", statesMax)
+
 // explorer runs a world in every order of its accesses. A state that was met before is not gone through again, for what follows from it is known;
 // the orders that lead through it are counted all the same.
 type explorer struct {
@@ -217,6 +223,9 @@ func (e *explorer) from(w *world) (orders float64, err error) {
 	ready, err := w.ready()
 	if err == nil && len(ready) == 0 {
 		orders, err = 1, w.final()
+	}
+	if err == nil && len(e.orders) >= statesMax {
+		err = errTooLarge
 	}
 	if err == nil && len(e.path) > 1000 {
 		err = errors.New("it does not come to an end")

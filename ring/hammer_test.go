@@ -31,11 +31,13 @@ func hammer(t *testing.T, producers, each int) {
 		t.Fatal(err)
 	}
 	w := NewWaiter(r)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
 	var all sync.WaitGroup
 	for p := range producers {
 		all.Go(func() {
 			rng := rand.New(rand.NewPCG(uint64(p), 1))
-			for seq := 0; seq < each; {
+			for seq := 0; seq < each && ctx.Err() == nil; {
 				c, ok := r.Claim(16 + rng.IntN(r.MaxFrame()/8))
 				if !ok {
 					runtime.Gosched()
@@ -64,13 +66,13 @@ func hammer(t *testing.T, producers, each int) {
 	}
 	next := make([]uint64, producers)
 	total := 0
-	stop := make(chan struct{})
-	timer := time.AfterFunc(2*time.Minute, func() { close(stop) })
-	for total < producers*each && w.Wait(stop) {
+	for total < producers*each && w.Wait(ctx.Done()) {
 		r.Drain(1<<12, func(b []byte) {
 			p, seq := binary.NativeEndian.Uint32(b[4:]), binary.NativeEndian.Uint64(b[8:])
 			if crc32.ChecksumIEEE(b[4:]) != binary.NativeEndian.Uint32(b) {
 				t.Errorf("a torn frame of producer %d", p)
+				cancel() // who wrote it, and which it is, is not known
+				return
 			}
 			if next[p] != seq {
 				t.Errorf("producer %d: frame %d where %d is due", p, seq, next[p])
@@ -79,22 +81,30 @@ func hammer(t *testing.T, producers, each int) {
 			total++
 		})
 	}
-	if !timer.Stop() {
-		t.Fatalf("a wake-up was lost: %d of %d frames", total, producers*each)
+	if total < producers*each {
+		t.Errorf("a wake-up or a frame was lost: %d of %d frames", total, producers*each)
 	}
+	cancel()
 	all.Wait()
+	r.Drain(1<<20, func(b []byte) { t.Errorf("a frame too many, of %d bytes", len(b)) })
+	if r.Used() != 0 {
+		t.Errorf("%d bytes of an empty ring are used", r.Used())
+	}
 }
 
-// Claims over several rings are all or nothing also when many want them: no ring ever holds a part whose other parts are not there.
+// Claims over several rings are all or nothing also when many want them: every frame comes out of each of its rings, once, and in its
+// producer's order, and nothing comes of the claims that were refused.
 func TestClaimAllUnderContention(t *testing.T) {
 	rings := []*Ring{newRing(4096), newRing(1024), newRing(2048)}
 	const producers, each = 4, 3000
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	var all sync.WaitGroup
+	defer func() { cancel(); all.Wait() }()
 	var refused atomic.Int64
 	for p := range producers {
 		all.Go(func() {
 			parts := make([]Part, len(rings))
-			for n := 0; n < each; {
+			for n := 0; n < each && ctx.Err() == nil; {
 				for i := range parts {
 					parts[i] = Part{Ring: rings[(i+p)%len(rings)], Size: 8 + 8*(n%4)}
 				}
@@ -111,43 +121,65 @@ func TestClaimAllUnderContention(t *testing.T) {
 			}
 		})
 	}
-	finished := make(chan struct{})
-	go func() { all.Wait(); close(finished) }()
-	seen := make([]map[uint64]bool, len(rings))
-	for i := range seen {
-		seen[i] = map[uint64]bool{}
-	}
-	for running := true; running; {
-		select {
-		case <-finished:
-			running = false
-		default:
-			runtime.Gosched()
+	next := make([][producers]uint64, len(rings))
+	for left := len(rings) * producers * each; left > 0; {
+		if ctx.Err() != nil {
+			t.Fatalf("%d frames did not come: by ring and producer, there were %v of %d", left, next, each)
 		}
 		for i, r := range rings {
-			r.Drain(1<<20, func(b []byte) { seen[i][binary.NativeEndian.Uint64(b)] = true })
+			r.Drain(1<<20, func(b []byte) {
+				id := binary.NativeEndian.Uint64(b)
+				p, n := id/each, id%each
+				if p >= producers || n != next[i][min(p, producers-1)] {
+					cancel()
+					t.Errorf("ring %d: frame %d of producer %d, due were %v", i, n, p, next[i])
+					return
+				}
+				next[i][p]++
+				left--
+			})
 		}
+		runtime.Gosched()
 	}
-	for i := range seen {
-		if len(seen[i]) != producers*each {
-			t.Errorf("ring %d has %d of %d frames", i, len(seen[i]), producers*each)
+	all.Wait()
+	for i, r := range rings {
+		r.Drain(1<<20, func([]byte) { t.Errorf("ring %d: a frame too many", i) })
+		if r.Used() != 0 {
+			t.Errorf("ring %d: %d bytes of an empty ring are used", i, r.Used())
 		}
 	}
 	t.Logf("%d refused and tried again", refused.Load())
 }
 
-// One frame at a time, each only after the last was drained: any lost wake-up stops the game.
+// One frame at a time, each only after the last was drained: any lost wake-up stops the game. A patient consumer hardly ever sleeps here, and
+// one that looks once sleeps every time.
 func TestNoWakeUpIsLost(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		looks, yields int
+	}{{"patient", looksDefault, yieldsDefault}, {"sleeps at once", 1, 0}} {
+		t.Run(c.name, func(t *testing.T) { pingPong(t, c.looks, c.yields) })
+	}
+}
+
+func pingPong(t *testing.T, looks, yields int) {
 	rounds := 100_000
 	if testing.Short() || raceEnabled {
 		rounds = 20_000
 	}
 	r := newRing(4096)
 	w := NewWaiter(r)
+	w.looks, w.yields = looks, yields
+	var naps atomic.Int64
+	r.step = func(at place, _ uint64) {
+		if at == atSleep {
+			naps.Add(1) // one by who sleeps, one by who wakes him
+		}
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	back := make(chan struct{})
+	back, ended := make(chan struct{}), make(chan struct{})
 	go func() {
+		defer close(ended)
 		for w.Wait(ctx.Done()) {
 			r.Drain(1<<20, func([]byte) {
 				select {
@@ -157,6 +189,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 			})
 		}
 	}()
+	defer func() { cancel(); <-ended }()
 	for i := range rounds {
 		c, ok := r.Claim(8)
 		if !ok {
@@ -173,9 +206,36 @@ func TestNoWakeUpIsLost(t *testing.T) {
 			runtime.Gosched()
 		}
 	}
+	t.Logf("%d rounds, %d naps", rounds, naps.Load()/2)
 }
 
-// Wake alone, without a frame, is noticed, once; and a parked consumer can be stopped.
+// untilParked returns when the consumer sleeps.
+func untilParked(t *testing.T, w *Waiter) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for w.state.Load() != parked {
+		if ctx.Err() != nil {
+			t.Fatal("the consumer does not go to sleep")
+		}
+		runtime.Gosched()
+	}
+}
+
+// within is what comes from a channel, or the end of the test.
+func within[T any](t *testing.T, c <-chan T, what string) (v T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	select {
+	case v = <-c:
+	case <-ctx.Done():
+		t.Fatal(what)
+	}
+	return v
+}
+
+// Wake alone, without a frame, is noticed, once, and by a sleeper too; and a sleeper can be stopped.
 func TestWakeAndStop(t *testing.T) {
 	w := NewWaiter(newRing(4096))
 	stop := make(chan struct{})
@@ -184,15 +244,20 @@ func TestWakeAndStop(t *testing.T) {
 	if !w.Wait(stop) {
 		t.Fatal("a wake-up was lost")
 	}
-	ended := make(chan bool)
-	go func() { ended <- w.Wait(stop) }()
-	select {
-	case <-ended:
-		t.Fatal("Wait returned without a reason")
-	case <-time.After(20 * time.Millisecond):
+	wait := func() <-chan bool {
+		ended := make(chan bool, 1)
+		go func() { ended <- w.Wait(stop) }()
+		untilParked(t, w) // which it would not be, had the second Wake counted
+		return ended
 	}
+	ended := wait()
+	w.Wake()
+	if !within(t, ended, "a sleeper that was called sleeps on") {
+		t.Fatal("a sleeper that was called says it was stopped")
+	}
+	ended = wait()
 	close(stop)
-	if <-ended {
+	if within(t, ended, "a sleeper sleeps past stop") {
 		t.Fatal("Wait did not see stop")
 	}
 	w.Wake() // and a late caller does not block
@@ -219,11 +284,15 @@ func TestACallAtTheLastMoment(t *testing.T) {
 			w.Wake()
 			close(stop)
 		}()
-		done := false
-		for w.Wait(stop) {
-			done = work.Swap(false) || done
-		}
-		if !done {
+		done := make(chan bool, 1)
+		go func() {
+			found := false
+			for w.Wait(stop) {
+				found = work.Swap(false) || found
+			}
+			done <- found
+		}()
+		if !within(t, done, "the caller or the consumer never came back") {
 			t.Fatalf("round %d: stopped over posted work", i)
 		}
 	}

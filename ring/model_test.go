@@ -8,18 +8,19 @@ import (
 	"pgregory.net/rapid"
 )
 
-// modelFrame is a frame that the model knows to be in the ring.
+// modelFrame is a frame that the model knows to be in the ring, or padding, which nobody has to settle.
 type modelFrame struct {
 	claim   Claim
+	room    uint64 // bytes of the ring
 	payload []byte
 	settled bool // committed or given up
-	aborted bool
+	aborted bool // or padding
 }
 
 // The ring against a queue in a slice: claims settled in any order, frames drained in the order of their claims and never past one that is
 // not settled.
 func TestModel(t *testing.T) {
-	for range 20 { // each a few hundredths of a second
+	for range 20 { // each a few thousandths of a second
 		rapid.Check(t, againstTheModel)
 	}
 }
@@ -28,69 +29,118 @@ func TestModel(t *testing.T) {
 type model struct {
 	rings  []*Ring
 	queues [][]*modelFrame
+	tails  []uint64 // where the next claim begins
 	fill   byte
 }
 
 func againstTheModel(t *rapid.T) {
-	m := &model{rings: []*Ring{newRing(256), newRing(128)}, queues: make([][]*modelFrame, 2)}
-	for _, r := range m.rings { // begin anywhere, near the end of the position's range too
-		at(r, rapid.SampledFrom([]uint64{0, 8, 120, 248, 1<<64 - 64}).Draw(t, "start"))
+	m := &model{rings: []*Ring{newRing(256), newRing(128)}, queues: make([][]*modelFrame, 2), tails: make([]uint64, 2)}
+	for i, r := range m.rings { // begin anywhere, near the end of the position's range too
+		m.tails[i] = rapid.SampledFrom([]uint64{0, 8, 120, 248, 1<<64 - 64}).Draw(t, "start")
+		at(r, m.tails[i])
 	}
 	t.Repeat(map[string]func(*rapid.T){
 		"claim":     m.claim,
 		"claim all": m.claimAll,
 		"settle":    m.settle,
 		"drain":     m.drain,
-		"": func(t *rapid.T) {
-			for i, r := range m.rings {
-				if u := r.Used(); u < 0 || u > len(r.bytes) {
-					t.Fatalf("ring %d uses %d of %d", i, u, len(r.bytes))
-				}
-			}
-		},
+		"":          m.agrees,
 	})
 	m.finish(t)
 }
 
-func (m *model) add(t *rapid.T, i int, c Claim, size int) {
-	m.fill++
-	f := &modelFrame{claim: c, payload: bytes.Repeat([]byte{m.fill | 1}, size)}
+// agrees: what the ring says of itself is what the model has in it, to the byte.
+func (m *model) agrees(t *rapid.T) {
+	for i, r := range m.rings {
+		if r.Used() != int(m.used(i)) {
+			t.Fatalf("ring %d uses %d, the model %d", i, r.Used(), m.used(i))
+		}
+		if due := len(m.queues[i]) > 0 && m.queues[i][0].settled; r.Empty() == due {
+			t.Fatalf("ring %d: Empty says %v, and %v that there is something at its head", i, r.Empty(), due)
+		}
+	}
+}
+
+func (m *model) used(i int) (bytes uint64) {
+	for _, f := range m.queues[i] {
+		bytes += f.room
+	}
+	return bytes
+}
+
+// reserve is the model's own claim: padding if a frame would wrap, and the frame; nil, and nothing done, when they do not fit.
+func (m *model) reserve(i, size int) *modelFrame {
+	capacity := uint64(len(m.rings[i].bytes))
+	f := &modelFrame{room: 8 + uint64(size+7)/8*8}
+	var padding uint64
+	if place := m.tails[i] % capacity; place+f.room > capacity {
+		padding = capacity - place
+	}
+	if m.used(i)+padding+f.room > capacity {
+		return nil
+	}
+	if padding > 0 {
+		m.queues[i] = append(m.queues[i], &modelFrame{room: padding, settled: true, aborted: true})
+	}
+	m.queues[i] = append(m.queues[i], f)
+	m.tails[i] += padding + f.room
+	return f
+}
+
+// fillIn writes a payload into a claim, which has to come zeroed.
+func (m *model) fillIn(t *rapid.T, f *modelFrame, c Claim, size int) {
 	if len(c.Bytes()) != size || slices.ContainsFunc(c.Bytes(), func(b byte) bool { return b != 0 }) {
 		t.Fatalf("a claim of %d bytes came as %x", size, c.Bytes())
 	}
+	m.fill++
+	f.claim, f.payload = c, bytes.Repeat([]byte{m.fill | 1}, size)
 	copy(c.Bytes(), f.payload)
-	m.queues[i] = append(m.queues[i], f)
 }
 
 func (m *model) claim(t *rapid.T) {
 	i := rapid.IntRange(0, 1).Draw(t, "ring")
-	r := m.rings[i]
-	size := rapid.IntRange(1, r.MaxFrame()).Draw(t, "size")
-	need := frameBytes(size)
-	room := need + r.padding(r.tail.Load(), need)
-	fits := uint64(r.Used())+room <= uint64(len(r.bytes)) // nobody else is there, so full means full
-	c, ok := r.Claim(size)
-	if ok != fits {
-		t.Fatalf("a claim of %d bytes says %v with %d used, which takes %d", size, ok, r.Used(), room)
+	size := rapid.IntRange(1, m.rings[i].MaxFrame()).Draw(t, "size")
+	f := m.reserve(i, size)
+	c, ok := m.rings[i].Claim(size) // nobody else is there, so full means full
+	if ok != (f != nil) {
+		t.Fatalf("a claim of %d bytes says %v with %d used", size, ok, m.rings[i].Used())
 	}
 	if ok {
-		m.add(t, i, c, size)
+		m.fillIn(t, f, c, size)
 	}
 }
 
 func (m *model) claimAll(t *rapid.T) {
 	var parts []Part
-	var of []int
+	var frames []*modelFrame
+	fits := true
 	for range rapid.IntRange(1, 4).Draw(t, "parts") {
 		i := rapid.IntRange(0, 1).Draw(t, "ring")
-		parts = append(parts, Part{Ring: m.rings[i], Size: rapid.IntRange(1, m.rings[i].MaxFrame()).Draw(t, "size")})
-		of = append(of, i)
+		size := rapid.IntRange(1, m.rings[i].MaxFrame()).Draw(t, "size")
+		parts = append(parts, Part{Ring: m.rings[i], Size: size})
+		if !fits {
+			continue
+		}
+		if f := m.reserve(i, size); f != nil {
+			frames = append(frames, f)
+		} else {
+			fits = false
+		}
 	}
-	if !ClaimAll(parts) {
-		return // the claims that were given back are padding, which Drain skips
+	if ok := ClaimAll(parts); ok != fits {
+		t.Fatalf("a claim of %d parts says %v", len(parts), ok)
 	}
-	for n, p := range parts {
-		m.add(t, of[n], p.Claim, p.Size)
+	for n, f := range frames {
+		if fits {
+			m.fillIn(t, f, parts[n].Claim, parts[n].Size)
+		} else {
+			f.settled, f.aborted = true, true // given back, and taken until the consumer has gone past it
+		}
+	}
+	for _, p := range parts {
+		if !fits && p.Claim != (Claim{}) {
+			t.Fatal("a refused ClaimAll leaves a claim behind")
+		}
 	}
 }
 
@@ -125,6 +175,9 @@ func (m *model) drain(t *rapid.T) {
 	if frames != due || got != bytes {
 		t.Fatalf("limit %d: %d frames of %d bytes, returned %d; due were %d frames", limit, frames, bytes, got, due)
 	}
+	if frames == 0 || bytes < limit { // else it stopped right behind its last frame
+		m.queues[i] = pastAborted(m.queues[i])
+	}
 }
 
 // finish settles and drains what is left. An empty ring is all zeroes.
@@ -137,7 +190,7 @@ func (m *model) finish(t *rapid.T) {
 			}
 		}
 		r.Drain(1<<20, func(frame []byte) { m.queues[i] = expect(t, m.queues[i], frame) })
-		m.queues[i] = slices.DeleteFunc(m.queues[i], func(f *modelFrame) bool { return f.aborted })
+		m.queues[i] = pastAborted(m.queues[i])
 		if len(m.queues[i]) != 0 || r.Used() != 0 || !r.Empty() {
 			t.Fatalf("ring %d: %d frames left, %d used", i, len(m.queues[i]), r.Used())
 		}
@@ -162,11 +215,17 @@ func publishedFrames(queue []*modelFrame, limit int) (frames int) {
 	return frames
 }
 
-// expect takes the drained frame off the model's queue.
-func expect(t *rapid.T, queue []*modelFrame, frame []byte) []*modelFrame {
+// pastAborted is the queue without what a drain skips at its head.
+func pastAborted(queue []*modelFrame) []*modelFrame {
 	for len(queue) > 0 && queue[0].aborted {
 		queue = queue[1:]
 	}
+	return queue
+}
+
+// expect takes the drained frame off the model's queue.
+func expect(t *rapid.T, queue []*modelFrame, frame []byte) []*modelFrame {
+	queue = pastAborted(queue)
 	if len(queue) == 0 || !queue[0].settled {
 		t.Fatalf("drained %x, and nothing was due", frame)
 	}
