@@ -102,11 +102,11 @@ func TestCanary_Parsers(t *testing.T) {
 
 func TestCanary_Replies(t *testing.T) {
 	right := interana.Format.Routes[0].Reply
-	wrong := map[string]func(dst []byte, o *wire.Outcome) ([]byte, int, string){
-		"forgets dst":           func(_ []byte, o *wire.Outcome) ([]byte, int, string) { return right(nil, o) },
-		"accepts what is wrong": func(dst []byte, _ *wire.Outcome) ([]byte, int, string) { return dst, 202, "" },
-		"breaks its JSON": func(dst []byte, _ *wire.Outcome) ([]byte, int, string) {
-			return append(dst, `{"error":`...), 400, "application/json"
+	wrong := map[string]func(dst []byte, o *wire.Outcome) wire.Reply{
+		"forgets dst":           func(_ []byte, o *wire.Outcome) wire.Reply { return right(nil, o) },
+		"accepts what is wrong": func(dst []byte, _ *wire.Outcome) wire.Reply { return wire.Reply{Body: dst, Status: 202} },
+		"breaks its JSON": func(dst []byte, _ *wire.Outcome) wire.Reply {
+			return wire.Reply{Body: append(dst, `{"error":`...), Status: 400, Type: "application/json"}
 		},
 	}
 	for name, reply := range wrong {

@@ -29,6 +29,7 @@ type attack struct {
 	header   wiretest.Values
 	body     []byte
 	columns  *wire.Columns
+	tenant   []byte
 	verbatim bool // the format keeps values as sent: they lie in the payload, in order, and a refusal leaves no records
 }
 
@@ -39,7 +40,8 @@ func (a *attack) request() (*wire.Request, *wiretest.Decoder) {
 	decoder := new(wiretest.Decoder)
 	return &wire.Request{
 		Method: a.method, Path: []byte(a.path), Query: a.query, Header: a.header, Body: bytes.Clone(a.body),
-		Decode: decoder, Tables: wiretest.Tables{Behind: a.columns}, Limit: attackLimit, Now: wiretest.Now,
+		Decode: decoder, Tables: wiretest.Tables{Behind: a.columns}, Topics: wire.DefaultTopics(), Tenant: a.tenant,
+		Limit: attackLimit, Now: wiretest.Now,
 	}, decoder
 }
 
@@ -77,12 +79,17 @@ func check(f wire.Format, a *attack) (err error) {
 // parseOnce takes the request through parser and reply, checks both, and tells all that came of it.
 func parseOnce(parser wire.Parser, b *wire.Batch, route *wire.Route, a *attack) (string, error) {
 	req, decoder := a.request()
+	req.Params = wiretest.Params(route.Path, a.path)
 	b.Reset()
+	if route.Key != nil {
+		route.Key(req)
+	}
 	fault := parser.Parse(req, b)
 	if !bytes.Equal(req.Body, a.body) {
 		return "", errors.New("the parser wrote into the body")
 	}
-	o := wire.Outcome{Records: len(b.Records), Request: req}
+	o := wire.Outcome{Records: len(b.Records), Items: b.Items, Echo: b.Echo, Request: req}
+	o.Rejected, _ = b.Rejected()
 	var out strings.Builder
 	if fault != nil {
 		o.Verdict, o.Fault = wire.Refused, fault
@@ -96,15 +103,21 @@ func parseOnce(parser wire.Parser, b *wire.Batch, route *wire.Route, a *attack) 
 	if err := checkRecords(b.Records, a, decoder.Payload); err != nil {
 		return "", err
 	}
+	for i := range o.Rejected {
+		if err := checkFault(&o.Rejected[i], a, decoder.Payload); err != nil {
+			return "", err
+		}
+	}
 	for i := range b.Records {
 		out.WriteString(wiretest.Tell(&b.Records[i]) + "\n")
 	}
-	body, status, contentType := route.Reply([]byte("kept "), &o)
+	reply := route.Reply([]byte("kept "), &o)
+	body, status, contentType := reply.Body, reply.Status, reply.Type
 	text, ok := bytes.CutPrefix(body, []byte("kept "))
 	switch {
 	case !ok:
 		return "", fmt.Errorf("the reply lost what dst held: %q", body)
-	case fault == nil && status/100 != 2, fault != nil && status/100 == 2:
+	case fault == nil && len(o.Rejected) == 0 && status/100 != 2, fault != nil && status/100 == 2:
 		return "", fmt.Errorf("status %d for fault %v", status, fault)
 	case strings.HasPrefix(contentType, "application/json") && len(text) > 0 && !json.Valid(text):
 		return "", fmt.Errorf("the reply is no JSON: %q", text)
@@ -132,6 +145,9 @@ func checkRecords(records []wire.Record, a *attack, payload []byte) error {
 			return fmt.Errorf("record %d goes to topic %q", i, r.Topic)
 		}
 		if !a.verbatim {
+			if !json.Valid(r.Value) {
+				return fmt.Errorf("record %d is no JSON: %q", i, r.Value)
+			}
 			continue
 		}
 		begin, ok := within(payload, r.Value)

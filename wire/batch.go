@@ -4,10 +4,17 @@ package wire
 // never shared: after it has grown to a worker's usual request it allocates nothing.
 type Batch struct {
 	Records []Record
+	Items   int    // what the wire counts in its reply: elements, for one; the parser's to set
+	Echo    []byte // what is said back: a file's name in a reply, lines on a stream; the parser's to set
 
-	fault   Fault
-	scratch []byte
+	rejects  []Fault
+	rejected int
+	fault    Fault
+	scratch  []byte
 }
+
+// MaxRejects is how many refused parts of a request are kept; more are counted only.
+const MaxRejects = 1000
 
 // scratchKeep is how much scratch survives a Reset; a rare giant gives its memory back.
 const scratchKeep = 8 << 20
@@ -21,6 +28,15 @@ func (b *Batch) Reset() {
 	}
 	b.scratch = b.scratch[:0]
 	b.fault = Fault{}
+	clear(b.rejects)
+	b.rejects = b.rejects[:0]
+	b.Items, b.rejected, b.Echo = 0, 0, nil
+}
+
+// Clear takes all records back, for a request that is refused after some were laid. Scratch and rejects stay.
+func (b *Batch) Clear() {
+	clear(b.Records)
+	b.Records = b.Records[:0]
 }
 
 // Add appends a zeroed record and returns it; the pointer is valid until the next Add.
@@ -51,4 +67,48 @@ func (b *Batch) Scratch(n int) []byte {
 func (b *Batch) Fail(code Code, offset int) *Fault {
 	b.fault = Fault{Code: code, Offset: offset}
 	return &b.fault
+}
+
+// Refuse notes that a part of the request is not taken, and goes on. raw is the part: it, and a detail, must live as long as the
+// batch's records. The pointer is valid until the next Refuse.
+func (b *Batch) Refuse(code Code, offset int, raw []byte) *Fault {
+	b.rejected++
+	if len(b.rejects) == MaxRejects {
+		b.fault = Fault{Code: code, Offset: offset, Raw: raw}
+		return &b.fault
+	}
+	b.rejects = append(b.rejects, Fault{Code: code, Offset: offset, Raw: raw})
+	return &b.rejects[len(b.rejects)-1]
+}
+
+// Rejected returns the parts refused, MaxRejects at most, and how many there were.
+func (b *Batch) Rejected() (kept []Fault, all int) { return b.rejects, b.rejected }
+
+// Open returns an empty slice to append to, without knowing how much will come. Give the outcome to Close before anything else is
+// asked of the batch's scratch.
+func (b *Batch) Open() []byte { return b.scratch[len(b.scratch):] }
+
+// Close keeps what was appended to an opened slice as scratch, and returns where it lives.
+func (b *Batch) Close(text []byte) []byte {
+	at, n := len(b.scratch), len(text)
+	if b.inPlace(text) {
+		b.scratch = b.scratch[:at+n]
+		return b.scratch[at : at+n : at+n]
+	}
+	b.scratch = append(make([]byte, 0, max(2*cap(b.scratch), 2*n, 4096)), text...)
+	return b.scratch[:n:n]
+}
+
+// Drop gives up what was appended to an opened slice. A slab that was too small for it grows all the same, so that a worker that
+// sees such requests again and again allocates for the first only.
+func (b *Batch) Drop(text []byte) {
+	if !b.inPlace(text) {
+		b.scratch = make([]byte, 0, max(2*cap(b.scratch), 2*cap(text), 4096))
+	}
+}
+
+// inPlace reports whether an opened slice still lies where Open put it.
+func (b *Batch) inPlace(text []byte) bool {
+	room := b.scratch[len(b.scratch):cap(b.scratch)]
+	return cap(text) == 0 || len(room) > 0 && &room[0] == &text[:1][0]
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 )
 
@@ -35,7 +36,7 @@ func TestBatch_ResetForgets(t *testing.T) {
 		t.Errorf("fault says %q", fault.Error())
 	}
 	b.Reset()
-	if len(b.Records) != 0 || b.fault != (Fault{}) {
+	if len(b.Records) != 0 || !reflect.DeepEqual(b.fault, Fault{}) {
 		t.Error("Reset left something")
 	}
 	if r := b.Add(); r.Topic != nil || r.Key != nil || r.Value != nil || r.Time != 0 {

@@ -20,6 +20,26 @@ const (
 	TooDeep             // nested deeper than the limit
 	BadJSON             // JSON that is not
 	NotObject           // a JSON value where an object is due
+	NoKey               // no key where one is asked for
+	BadKey              // a key that nobody has
+	BadSignature        // not signed with the shared secret
+	NotArray            // a JSON value where an array is due
+	Empty               // an empty array where one element is the least
+	UnknownField        // a member that a strict wire does not know
+	MissingField        // a member that must be there is not
+	BadField            // a member of the wrong type or value
+	BadName             // a name that is empty or forbidden
+	BadTime             // not a time
+	BadNumber           // not a number, or not one that fits
+	BadTag              // a tag without name or value, or named twice
+	BadType             // a type that is not registered
+	BadCommand          // a line that is no command
+	BadLine             // a line without the words it needs
+	LineTooLong         // more bytes than a line may have
+	BadPickle           // bytes that are no pickle of points
+	UnsafePickle        // an opcode that makes objects
+	BadMultipart        // a multipart body that is none
+	Dropped             // what the vendor's server drops without a word
 )
 
 var codeTexts = [...]struct{ name, text string }{
@@ -35,6 +55,26 @@ var codeTexts = [...]struct{ name, text string }{
 	TooDeep:        {"too_deep", "the JSON is nested deeper than the limit"},
 	BadJSON:        {"bad_json", "the JSON is malformed"},
 	NotObject:      {"not_object", "a JSON object is due here"},
+	NoKey:          {"no_key", "the request carries no key, and this wire asks for one"},
+	BadKey:         {"bad_key", "the key is not known here"},
+	BadSignature:   {"bad_signature", "the signature does not match the body"},
+	NotArray:       {"not_array", "a JSON array is due here"},
+	Empty:          {"empty", "an empty array carries nothing"},
+	UnknownField:   {"unknown_field", "a field is not known here"},
+	MissingField:   {"missing_field", "a required field is missing"},
+	BadField:       {"bad_field", "a field has a value that it cannot have"},
+	BadName:        {"bad_name", "the name is not allowed"},
+	BadTime:        {"bad_time", "the timestamp cannot be read"},
+	BadNumber:      {"bad_number", "the number cannot be read or does not fit"},
+	BadTag:         {"bad_tag", "a tag is malformed"},
+	BadType:        {"bad_type", "the data point type is not known"},
+	BadCommand:     {"bad_command", "the line does not begin with a known command"},
+	BadLine:        {"bad_line", "the line has too few words, or too many"},
+	LineTooLong:    {"line_too_long", "the line is longer than the limit"},
+	BadPickle:      {"bad_pickle", "the pickle is malformed"},
+	UnsafePickle:   {"unsafe_pickle", "the pickle asks for something to be run: refused"},
+	BadMultipart:   {"bad_multipart", "the multipart body is malformed or has no file in it"},
+	Dropped:        {"dropped", "the wire's own rules drop this"},
 }
 
 // String is the code's short name, a metric label's value.
@@ -55,10 +95,21 @@ func Codes() []Code {
 // NoOffset is the offset of a fault that has no place in the payload.
 const NoOffset = -1
 
-// Fault says why a request was refused, and where. It belongs to the Batch that made it and lives until its Reset.
+// Fault says why a request, or a part of one, was refused, and where. It belongs to the Batch that made it and lives until its Reset.
+//
+// Code and Offset hold nothing of the client's and may be logged and counted. Detail and Raw may: they go into the reply to that
+// client and into the topic of what was refused, and nowhere else.
 type Fault struct {
 	Code   Code
-	Offset int // byte position in the decoded payload, or NoOffset
+	Offset int    // byte position in the decoded payload, or NoOffset
+	Detail []byte // the reason in the vendor's own words; nil: Code's
+	Raw    []byte // the refused part; nil for a request refused whole
+}
+
+// Because gives the fault the vendor's own words, which must live as long as it does; it returns f.
+func (f *Fault) Because(detail []byte) *Fault {
+	f.Detail = detail
+	return f
 }
 
 // Append adds the fault in words: the sentence, and " at byte N" when it has a place. It allocates nothing when dst has room.

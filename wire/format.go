@@ -9,26 +9,51 @@ type Format struct {
 
 // Route is one HTTP door of a format. Several methods may share it.
 type Route struct {
-	Methods []string      // "GET", "POST", …
-	Path    string        // exact path, as in "/add_events"
-	New     func() Parser // a parser belongs to one worker at a time and is reused
-	// Reply appends the body of the answer to dst and says its status and content type ("" = none).
-	// It allocates nothing when dst has room.
-	Reply func(dst []byte, o *Outcome) (body []byte, status int, contentType string)
+	Methods []string // "GET", "POST", …
+	// Path is matched segment by segment, as sent: a segment in braces, as in "/ingest/{key}", takes any one that is not empty, and
+	// the request has it in Params. A path that names a segment goes before one that takes any.
+	Path string
+	// New makes a parser, which belongs to one worker at a time and is reused. nil: the route takes nothing in and refuses nothing
+	// (a version, a health check); Reply alone answers.
+	New   func() Parser
+	Reply func(dst []byte, o *Outcome) Reply
+	// Key finds the key that a request carries, nil when it carries none. A route without it needs no key.
+	Key func(req *Request) []byte
+	// Limit is the most bytes a decoded payload may have where the vendor says so; 0 is the appliance's own setting.
+	Limit int
+	Gzip  bool // the body of a reply is compressed for who accepts it
 }
 
-// Stream is one line or frame protocol of a format, over TCP or UDP.
+// Reply is a format's answer. Body is dst with the body appended; making a reply allocates nothing when dst has room.
+type Reply struct {
+	Body   []byte
+	Status int
+	Type   string  // content type; "" = none
+	Fields []Field // header fields beside it
+}
+
+// Field is one header field of a reply.
+type Field struct{ Name, Value string }
+
+// Stream is one line or frame protocol of a format, over TCP and perhaps UDP.
 type Stream struct {
 	Name string // the listener's name, as in "telnet"
-	// Split finds the first frame in buf: how many bytes it takes and the frame itself. advance 0 asks for more bytes;
-	// a fault closes the connection. It has bufio.SplitFunc's shape but for the fault, which costs nothing to return.
+	UDP  bool   // the same frames also come in datagrams
+	// Split finds the first frame in buf: how many bytes it takes and the frame itself. advance 0 asks for more bytes (it is called
+	// again when there are more); a frame of nil is skipped. A fault closes the connection. At the end of a connection or datagram
+	// atEOF is true and what is left is a frame or is lost.
 	Split func(buf []byte, atEOF bool) (advance int, frame []byte, fault *Fault)
-	New   func() Parser
+	// Max is the most bytes Split may want to see before it advances.
+	Max int
+	// New makes a parser; Request.Body is one frame. Records of many frames gather in one Batch, which is Reset only when they are
+	// stored: Parse adds to what is there, and a fault is that frame's alone and takes nothing back of the others.
+	New func() Parser
 }
 
 // Parser turns a request into records. It is pure: no sockets, files, clocks or goroutines.
 //
 // Parse lays records into b (already Reset) and returns nil, or refuses the request whole and returns the fault made by b.Fail.
+// Where the vendor's server takes the good part of a request, the bad parts are noted with b.Refuse and Parse returns nil.
 // Records alias the request's bytes and b's scratch, so they live until either is reused. An accepted request costs no allocation.
 type Parser interface {
 	Parse(req *Request, b *Batch) *Fault
@@ -57,14 +82,20 @@ type Tables interface {
 type Request struct {
 	Method string
 	Path   []byte
+	Params [MaxParams][]byte // what the braces of the route's path took, in order, as sent (percent-encoded)
 	Query  Peeker
 	Header Peeker
 	Body   []byte  // as it came, still encoded
 	Decode Decoder // never nil
 	Tables Tables  // never nil
+	Topics *Topics // never nil
+	Tenant []byte  // whose key the request carries; nil when no key is asked for
 	Limit  int     // the most bytes a decoded payload may have
 	Now    int64   // time of arrival, milliseconds since 1970
 }
+
+// MaxParams is the most braces a path may have.
+const MaxParams = 4
 
 // Verdict is what became of a request.
 type Verdict uint8
@@ -79,9 +110,12 @@ const (
 
 // Outcome is what a format turns into its reply.
 type Outcome struct {
-	Verdict Verdict
-	Records int    // records stored
-	Fault   *Fault // when Refused
-	Reason  string // when Busy or Failed: one sentence for a person
-	Request *Request
+	Verdict  Verdict
+	Records  int     // records stored
+	Items    int     // what the parser counted, in the wire's own terms (Batch.Items)
+	Echo     []byte  // what the parser wants said back (Batch.Echo)
+	Rejected []Fault // parts of a Stored request that were refused; the first MaxRejects of them
+	Fault    *Fault  // when Refused
+	Reason   string  // when Busy or Failed: one sentence for a person
+	Request  *Request
 }

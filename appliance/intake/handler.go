@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -39,7 +40,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		ctx.SetConnectionClose() // trailers, or something behind the body: answer this request and read nothing more
 	}
 	path := pathOf(header)
-	r, methods := s.routes.find(path, header.Method())
+	r, methods, params := s.routes.find(path, header.Method())
 	if r == nil {
 		door.unrouted.Add(1)
 		noRoute(ctx, methods)
@@ -62,13 +63,20 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	w.request = wire.Request{
 		Method: r.method,
 		Path:   path,
+		Params: params,
 		Query:  ctx.QueryArgs(),
 		Header: &w.headers,
 		Body:   ctx.PostBody(),
 		Decode: &w.inflate,
 		Tables: s.opt.Tables,
-		Limit:  s.opt.MaxBody,
+		Topics: s.topics[r.format],
+		Limit:  cmp.Or(r.Limit, s.opt.MaxBody),
 		Now:    time.Now().UnixMilli(),
+	}
+	w.peer = peerOfRequest(cl)
+	if r.New != nil && isDryRun(ctx.QueryArgs()) {
+		w.dryRun(s, ctx, r)
+		return
 	}
 	w.keep(s, r, ack)
 	w.answer(ctx, r)
@@ -87,29 +95,81 @@ func (w *worker) keep(s *Server, r *route, ack shard.Ack) {
 	count.requests.Add(1)
 	count.bytes.Add(uint64(len(w.request.Body)))
 	w.outcome = wire.Outcome{Request: &w.request}
+	name := s.opt.Formats[r.format].Name
 
-	if w.outcome.Fault = w.parser(r).Parse(&w.request, &w.batch); w.outcome.Fault != nil {
-		w.outcome.Verdict = wire.Refused
+	if fault := w.parse(s, r); fault != nil {
 		count.received.Add(1)
-		count.settle(&w.outcome, 1)
+		w.outcome.Verdict, w.outcome.Fault = wire.Refused, fault
+		w.refuse(s, r, name, ack)
+		count.settle(&w.outcome, 1, 0)
 		return
 	}
 	records := len(w.batch.Records)
-	count.received.Add(uint64(records))
-	w.owed, w.owedTo = records, count
-	err := s.opt.Set.Offer(&w.batch, w.ticket, ack)
-	if err == nil {
-		err = w.ticket.Wait(shard.AckTimeout)
+	parts, refused := w.batch.Rejected()
+	count.received.Add(uint64(records + refused))
+	w.owed, w.owedTo = records+refused, count
+	if refused > 0 {
+		w.key = presented(r, &w.request)
+		s.makeRejectedTopic()
+		w.layRejected(name, w.peer, w.request.Now)
 	}
+	err := w.store(s, ack)
 	if w.outcome.Verdict, w.outcome.Reason = verdictOf(err); w.outcome.Verdict == wire.Refused {
 		w.outcome.Fault = w.batch.Fail(wire.TooLarge, wire.NoOffset)
 	}
 	if w.outcome.Verdict == wire.Failed {
 		s.complaints.note("storing records failed", err)
 	}
-	w.outcome.Records = records
-	count.settle(&w.outcome, records)
+	w.outcome.Records, w.outcome.Items, w.outcome.Echo, w.outcome.Rejected = records, w.batch.Items, w.batch.Echo, parts
+	count.settle(&w.outcome, records, refused)
 	w.owed = 0
+}
+
+// parse lets the request in and has its wire read it; nil, or why it is refused whole.
+func (w *worker) parse(s *Server, r *route) *wire.Fault {
+	tenant, code := s.keys.admit(r, &w.request)
+	if code != wire.OK {
+		return w.batch.Fail(code, wire.NoOffset)
+	}
+	if r.New == nil {
+		return nil
+	}
+	w.request.Tenant = tenant
+	return w.parser(r).Parse(&w.request, &w.batch)
+}
+
+// refuse keeps what was refused whole, if that can be done; the sender is told the same in any case.
+func (w *worker) refuse(s *Server, r *route, name string, ack shard.Ack) {
+	w.batch.Clear()
+	w.key = presented(r, &w.request)
+	s.makeRejectedTopic()
+	w.layRejected(name, w.peer, w.request.Now)
+	w.layRefusal(name, w.outcome.Fault, w.peer, w.request.Now)
+	if err := w.store(s, ack); err != nil {
+		s.unkept.Add(1)
+	}
+	w.batch.Clear()
+}
+
+// store brings the batch's records to their shards and waits until the policy is met. A batch that is larger than a ring takes at
+// once goes in pieces: when a later one fails, what went before stays, and is there twice when the sender tries again.
+func (w *worker) store(s *Server, ack shard.Ack) error {
+	err := s.opt.Set.Offer(&w.batch, w.ticket, ack)
+	if err == nil {
+		return w.ticket.Wait(shard.AckTimeout)
+	}
+	if !errors.Is(err, shard.ErrTooLarge) || len(w.batch.Records) < 2 {
+		return err
+	}
+	all := w.batch.Records
+	defer func() { w.batch.Records = all }()
+	half := len(all) / 2
+	w.batch.Records = all[:half:half]
+	if err := w.store(s, ack); err != nil {
+		return err
+	}
+	w.batch.Records = all[half:]
+	return w.store(s, ack)
 }
 
 func (w *worker) parser(r *route) wire.Parser {
@@ -147,11 +207,20 @@ func verdictOf(err error) (wire.Verdict, string) {
 
 // answer writes the format's own reply.
 func (w *worker) answer(ctx *fasthttp.RequestCtx, r *route) {
-	body, status, contentType := r.Reply(w.reply[:0], &w.outcome)
-	w.reply = body
-	ctx.SetStatusCode(status)
-	if contentType != "" {
-		ctx.SetContentType(contentType)
+	reply := r.Reply(w.reply[:0], &w.outcome)
+	w.reply = reply.Body
+	ctx.SetStatusCode(reply.Status)
+	if reply.Type != "" {
+		ctx.SetContentType(reply.Type)
+	}
+	for _, field := range reply.Fields {
+		ctx.Response.Header.Set(field.Name, field.Value)
+	}
+	body := reply.Body
+	if r.Gzip && len(body) >= gzipLeast && acceptsGzip(w.headers.Peek(fasthttp.HeaderAcceptEncoding)) {
+		body = w.gzip(body)
+		ctx.Response.Header.Set(fasthttp.HeaderContentEncoding, "gzip")
+		ctx.Response.Header.Set(fasthttp.HeaderVary, fasthttp.HeaderAcceptEncoding)
 	}
 	ctx.SetBody(body) // copied: the worker moves on before the reply is written
 	if w.outcome.Verdict == wire.Busy {
@@ -171,12 +240,18 @@ func (s *Server) policy(h *headers) (ack shard.Ack, asked, known bool) {
 
 // overloaded answers a request that no worker is left for.
 func (s *Server) overloaded(ctx *fasthttp.RequestCtx, r *route) {
-	w := worker{outcome: wire.Outcome{Verdict: wire.Busy, Reason: "too many requests are in work; try again soon"}}
+	s.shed.Add(1)
+	s.unparsed(ctx, r, wire.Outcome{Verdict: wire.Busy, Reason: "too many requests are in work; try again soon"})
+}
+
+// unparsed answers a request in its wire's words without a parser having seen it.
+func (s *Server) unparsed(ctx *fasthttp.RequestCtx, r *route, o wire.Outcome) {
+	w := worker{outcome: o}
 	w.outcome.Request = &w.request
-	w.request.Method, w.request.Path = r.method, pathOf(&ctx.Request.Header)
+	w.request.Method, w.request.Path, w.request.Now = r.method, pathOf(&ctx.Request.Header), time.Now().UnixMilli()
 	w.headers.raw = ctx.Request.Header.RawHeaders()
 	w.request.Header, w.request.Query, w.request.Decode, w.request.Tables = &w.headers, ctx.QueryArgs(), &w.inflate, s.opt.Tables
-	s.shed.Add(1)
+	w.request.Topics = s.topics[r.format]
 	w.answer(ctx, r)
 }
 

@@ -46,6 +46,9 @@ func (z *inflater) Decode(encoding, src []byte, limit int) ([]byte, wire.Code) {
 	return nil, wire.BadEncoding
 }
 
+// forget lets go of what was decoded last.
+func (z *inflater) forget() { z.out = z.out[:0] }
+
 func (z *inflater) decode(src []byte, limit int, frames func(*inflater, []byte, int) wire.Code) ([]byte, wire.Code) {
 	if cap(z.out) > outKeep {
 		z.out = nil

@@ -26,6 +26,9 @@ type Options struct {
 	Tables  wire.Tables   // what the topics feed; nil = no tables
 	Ack     shard.Ack     // the policy of a request that names none
 
+	Keys   []Key                           // who may send on the wires that ask for keys; a wire without any is open
+	Topics map[string]map[wire.Kind]string // by wire: where a kind's records go, if not to its own topic
+
 	MaxBody     int // bytes of a body, as sent and as inflated; 1 MiB
 	MaxHeader   int // bytes of a request's line and headers; 16 KiB. Each connection holds a buffer of this size
 	MaxInFlight int // requests one socket's connections may have in work; above it they are answered busy; 1024

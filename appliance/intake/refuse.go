@@ -6,6 +6,8 @@ import (
 	"net"
 
 	"github.com/valyala/fasthttp"
+
+	"penstock/wire"
 )
 
 // unread answers a request that fasthttp could not read: too large, too slow, or not HTTP. The connection is closed after it.
@@ -14,11 +16,25 @@ func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
 	door.malformed.Add(1)
 	trouble := troubleOf(err)
 	turnAway(ctx, cl, trouble.status, trouble.sentence)
+	if trouble.status == fasthttp.StatusRequestEntityTooLarge {
+		s.tooLarge(ctx)
+	}
 	if trouble.status == fasthttp.StatusServiceUnavailable {
 		ctx.Response.Header.Set(fasthttp.HeaderRetryAfter, "1")
 	}
 	if cl != nil && trouble.status == fasthttp.StatusRequestTimeout {
 		cl.base().linger.Store(false) // it has had its time
+	}
+}
+
+// tooLarge says it in the words of the request's wire: its header is there, and clients read nothing but their vendor's errors.
+func (s *Server) tooLarge(ctx *fasthttp.RequestCtx) {
+	header := &ctx.Request.Header
+	if flaw, _ := judge(header); flaw != "" {
+		return
+	}
+	if r, _, _ := s.routes.find(pathOf(header), header.Method()); r != nil {
+		s.unparsed(ctx, r, wire.Outcome{Verdict: wire.Refused, Fault: &wire.Fault{Code: wire.TooLarge, Offset: wire.NoOffset}})
 	}
 }
 
@@ -55,13 +71,13 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 	if flaw, _ := judge(header); flaw != "" {
 		return fasthttp.StatusBadRequest
 	}
-	r, methods := s.routes.find(pathOf(header), header.Method())
+	r, methods, _ := s.routes.find(pathOf(header), header.Method())
 	switch {
 	case methods == nil:
 		return fasthttp.StatusNotFound
 	case r == nil:
 		return fasthttp.StatusMethodNotAllowed
-	case header.ContentLength() > s.opt.MaxBody:
+	case header.ContentLength() > max(r.Limit, s.opt.MaxBody):
 		return fasthttp.StatusRequestEntityTooLarge
 	}
 	return fasthttp.StatusContinue

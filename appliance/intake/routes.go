@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -12,8 +13,9 @@ import (
 // Paths are compared byte for byte as they were sent. Nothing is decoded or tidied: "//add_events", "/x/../add_events" and
 // "/%61dd_events" are other paths, and unknown ones. Whoever filters by path in front of us then sees the path we act on.
 type routes struct {
-	byPath map[string]*methods
-	count  int
+	byPath   map[string]*methods
+	patterns []*pattern // paths with braces, the most exact first
+	count    int
 }
 
 // methods is what one path can do.
@@ -30,18 +32,21 @@ type route struct {
 	number int // index among all wire routes: a worker has one parser for each
 }
 
+// pattern is a path with segments that take anything; those are empty here.
+type pattern struct {
+	segments []string
+	methods
+}
+
 func newRoutes(formats []wire.Format) (*routes, error) {
 	r := &routes{byPath: make(map[string]*methods)}
+	byPattern := map[string]*methods{}
 	for i, f := range formats {
 		for _, door := range f.Routes {
-			if door.New == nil || door.Reply == nil || len(door.Methods) == 0 || !strings.HasPrefix(door.Path, "/") {
+			if door.Reply == nil || len(door.Methods) == 0 || !strings.HasPrefix(door.Path, "/") {
 				panic(fmt.Sprintf("BUG: wire %s has an incomplete route %q", f.Name, door.Path))
 			}
-			m := r.byPath[door.Path]
-			if m == nil {
-				m = &methods{}
-				r.byPath[door.Path] = m
-			}
+			m := r.at(door.Path, byPattern)
 			for _, method := range door.Methods {
 				if m.find(method) != nil {
 					return nil, fmt.Errorf("intake: two wires answer %s %s: %s and %s",
@@ -53,22 +58,105 @@ func newRoutes(formats []wire.Format) (*routes, error) {
 		}
 	}
 	for _, m := range r.byPath {
-		names := make([]string, len(m.list))
-		for i := range m.list {
-			names[i] = m.list[i].method
-		}
-		m.allow = strings.Join(names, ", ")
+		m.setAllow()
+	}
+	for _, p := range r.patterns {
+		p.setAllow()
 	}
 	return r, nil
 }
 
-// find returns the route, or nil and the methods its path does have: nil when the path is unknown.
-func (r *routes) find(path, method []byte) (*route, *methods) {
-	m := r.byPath[string(path)]
-	if m == nil {
-		return nil, nil
+// at finds or makes the methods of a path, which may have braces. Patterns that differ in the names within the braces only are one.
+func (r *routes) at(path string, byPattern map[string]*methods) *methods {
+	if !strings.Contains(path, "{") {
+		if r.byPath[path] == nil {
+			r.byPath[path] = &methods{}
+		}
+		return r.byPath[path]
 	}
-	return m.find(string(method)), m
+	segments := strings.Split(path[1:], "/")
+	for i, s := range segments {
+		if strings.HasPrefix(s, "{") {
+			segments[i] = ""
+		}
+	}
+	name := strings.Join(segments, "/")
+	if m := byPattern[name]; m != nil {
+		return m
+	}
+	p := &pattern{segments: segments}
+	place := 0
+	for place < len(r.patterns) && !moreExact(segments, r.patterns[place].segments) {
+		place++
+	}
+	r.patterns = append(r.patterns[:place:place], append([]*pattern{p}, r.patterns[place:]...)...)
+	byPattern[name] = &p.methods
+	return &p.methods
+}
+
+// moreExact reports whether a goes before b: at the first segment that only one of them names, a is the one that does.
+func moreExact(a, b []string) bool {
+	for i := range min(len(a), len(b)) {
+		if (a[i] == "") != (b[i] == "") {
+			return b[i] == ""
+		}
+	}
+	return false
+}
+
+func (m *methods) setAllow() {
+	names := make([]string, len(m.list))
+	for i := range m.list {
+		names[i] = m.list[i].method
+	}
+	m.allow = strings.Join(names, ", ")
+}
+
+// find returns the route and what its braces took; or no route and the methods its path does have: nil when the path is unknown.
+// Of patterns that match, the most exact one that has the method answers.
+func (r *routes) find(path, method []byte) (*route, *methods, [wire.MaxParams][]byte) {
+	var none [wire.MaxParams][]byte
+	m := r.byPath[string(path)]
+	if m != nil {
+		if found := m.find(string(method)); found != nil {
+			return found, m, none
+		}
+	}
+	for _, p := range r.patterns {
+		params, ok := p.match(path)
+		if !ok {
+			continue
+		}
+		if found := p.find(string(method)); found != nil {
+			return found, &p.methods, params
+		}
+		if m == nil {
+			m = &p.methods
+		}
+	}
+	return nil, m, none
+}
+
+// match lays what the open segments take into params.
+func (p *pattern) match(path []byte) (params [wire.MaxParams][]byte, ok bool) {
+	rest, n := path[1:], 0 // the guard has seen to the slash
+	for i, want := range p.segments {
+		segment := rest
+		end := bytes.IndexByte(rest, '/')
+		if last := i == len(p.segments)-1; last != (end < 0) {
+			return params, false
+		}
+		if end >= 0 {
+			segment, rest = rest[:end:end], rest[end+1:]
+		}
+		if want == "" && len(segment) > 0 {
+			params[n] = segment
+			n++
+		} else if string(segment) != want || len(segment) == 0 && want == "" {
+			return params, false
+		}
+	}
+	return params, true
 }
 
 func (m *methods) find(method string) *route {

@@ -19,11 +19,14 @@ type Server struct {
 	routes     *routes
 	doors      []*door
 	engine     fasthttp.Server
-	keys       *keyring // nil without https
+	certs      *keyring // nil without https
+	keys       *keys
+	topics     []*wire.Topics // by format
 	quiet      quietLogger
 	complaints complaints
 	room       room
 	shed       atomic.Uint64
+	unkept     atomic.Uint64
 	bugOnce    sync.Once
 	closing    sync.Once
 	closeErr   error
@@ -40,8 +43,14 @@ func New(o Options) (*Server, error) {
 	if s.routes, err = newRoutes(o.Formats); err != nil {
 		return nil, err
 	}
+	if s.keys, err = newKeys(o.Keys, o.Formats); err != nil {
+		return nil, err
+	}
+	if s.topics, err = newTopics(o.Topics, o.Formats); err != nil {
+		return nil, err
+	}
 	if o.HTTPS != "" && o.HTTPS != off {
-		if s.keys, err = newKeyring(&o); err != nil {
+		if s.certs, err = newKeyring(&o); err != nil {
 			return nil, err
 		}
 	}
@@ -74,16 +83,20 @@ func (s *Server) setEngine() {
 		SecureErrorLogMessage:        true,
 		DisablePreParseMultipartForm: true,
 		NoDefaultServerHeader:        true,
-		NoDefaultDate:                true,
 		NoDefaultContentType:         true,
 		// ReduceMemoryUsage and StreamRequestBody stay off: they cost two to five times the CPU of a request.
 	}
 }
 
-// headerReceived gives a body the part of the request's time that is not set aside for its header.
+// headerReceived gives a body the part of the request's time that is not set aside for its header, and the size its wire allows.
 func (s *Server) headerReceived(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
 	if h.ContentLength() != 0 {
 		c.ReadTimeout = s.opt.ReadTimeout - s.opt.HeaderTimeout // none left: the header's deadline holds for the body too
+	}
+	if n := h.ContentLength(); n < 0 || n > s.opt.MaxBody {
+		if r, _, _ := s.routes.find(pathOf(h), h.Method()); r != nil && r.Limit > s.opt.MaxBody {
+			c.MaxRequestBodySize = r.Limit
+		}
 	}
 	return c
 }
@@ -122,7 +135,7 @@ func (s *Server) newDoor(scheme string, l net.Listener) *door {
 		workers: &workers{make: s.newWorker, limit: s.opt.MaxInFlight},
 	}
 	if scheme == "https" {
-		d.secure = secured(s.keys, s.opt.HandshakeTimeout)
+		d.secure = secured(s.certs, s.opt.HandshakeTimeout)
 	}
 	return d
 }
@@ -162,10 +175,10 @@ func (s *Server) Addrs() map[string]net.Addr {
 
 // Reload reads the certificate's files again; new connections get what they hold. On an error the certificate in use stays.
 func (s *Server) Reload() error {
-	if s.keys == nil {
+	if s.certs == nil {
 		return nil
 	}
-	return s.keys.load()
+	return s.certs.load()
 }
 
 // Close stops accepting, lets requests in work finish and closes connections as they fall idle; replies say so. What is still

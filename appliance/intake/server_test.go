@@ -409,8 +409,9 @@ var bugsMade atomic.Int32 // parsers of oddFormat that have a bug
 
 // oddFormat has a parser that is a bug, and one that waits.
 func oddFormat(waiting chan<- struct{}, goOn <-chan struct{}) wire.Format {
-	reply := func(dst []byte, o *wire.Outcome) ([]byte, int, string) {
-		return append(dst, o.Reason...), []int{wire.Stored: 200, wire.Refused: 400, wire.Busy: 429, wire.Failed: 500}[o.Verdict], ""
+	reply := func(dst []byte, o *wire.Outcome) wire.Reply {
+		statuses := []int{wire.Stored: 200, wire.Refused: 400, wire.Busy: 429, wire.Failed: 500}
+		return wire.Reply{Body: append(dst, o.Reason...), Status: statuses[o.Verdict]}
 	}
 	return wire.Format{Name: "odd", Routes: []wire.Route{
 		{Methods: []string{"POST"}, Path: "/bug", Reply: reply, New: func() wire.Parser {

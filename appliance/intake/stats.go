@@ -9,6 +9,7 @@ type Stats struct {
 	Shed      uint64      // requests answered busy because too many were in work
 	Buffered  int64       // bytes that large bodies hold now
 	LogEvents uint64      // connections that ended in an error
+	Unkept    uint64      // refused requests that could not be kept in the topic of what was refused
 }
 
 // ListenerStats belongs to one listening socket.
@@ -37,7 +38,7 @@ type WireStats struct {
 
 // Stats counts now.
 func (s *Server) Stats() Stats {
-	st := Stats{Shed: s.shed.Load(), Buffered: s.room.held.Load(), LogEvents: s.quiet.ended.Load(), Wires: make([]WireStats, len(s.opt.Formats))}
+	st := Stats{Shed: s.shed.Load(), Buffered: s.room.held.Load(), LogEvents: s.quiet.ended.Load(), Unkept: s.unkept.Load(), Wires: make([]WireStats, len(s.opt.Formats))}
 	for i, f := range s.opt.Formats {
 		st.Wires[i] = WireStats{Name: f.Name, RefusedBy: make([]uint64, len(wire.Codes())+1)}
 	}
@@ -74,17 +75,31 @@ func (w *WireStats) add(t *wireTally) {
 	}
 }
 
-// settle counts what became of n records; for a body refused whole n is what was counted as received, or one.
-func (t *wireTally) settle(o *wire.Outcome, n int) {
+// settle counts what became of a request: n records, or one for a request refused whole, and the parts of it that were refused.
+func (t *wireTally) settle(o *wire.Outcome, n, parts int) {
+	all := uint64(n + parts)
 	switch o.Verdict {
 	case wire.Stored:
 		t.stored.Add(uint64(n))
+		t.refuse(o.Rejected, parts)
 	case wire.Refused:
-		t.refused.Add(uint64(n))
-		t.refusedBy[o.Fault.Code].Add(1)
+		t.refused.Add(all)
+		t.refusedBy[o.Fault.Code].Add(all)
 	case wire.Busy:
-		t.busy.Add(uint64(n))
+		t.busy.Add(all)
 	case wire.Failed:
-		t.failed.Add(uint64(n))
+		t.failed.Add(all)
 	}
+}
+
+// refuse counts refused parts by their reasons. Only so many are kept; those beyond count for the reason of the last that is.
+func (t *wireTally) refuse(kept []wire.Fault, all int) {
+	if all == 0 {
+		return
+	}
+	t.refused.Add(uint64(all))
+	for i := range kept {
+		t.refusedBy[kept[i].Code].Add(1)
+	}
+	t.refusedBy[kept[len(kept)-1].Code].Add(uint64(all - len(kept)))
 }

@@ -1,8 +1,12 @@
 package intake
 
 import (
+	"bytes"
+	"net/netip"
 	"sync"
 	"sync/atomic"
+
+	"github.com/klauspost/compress/gzip"
 
 	"penstock/appliance/shard"
 	"penstock/wire"
@@ -21,6 +25,10 @@ type worker struct {
 	reply   []byte // the reply's body
 	where   []byte // the reply's position
 	counts  *tally
+	peer    netip.Addr
+	key     []byte       // what the request carries as a key, looked up when something of it is refused
+	zip     *gzip.Writer // made when first needed
+	zipped  bytes.Buffer
 
 	owed   int // records counted as received whose end is not counted yet
 	owedTo *wireTally
@@ -35,6 +43,11 @@ func (w *worker) release() {
 	w.headers.raw = nil
 	w.request = wire.Request{}
 	w.outcome = wire.Outcome{}
+	w.key, w.peer = nil, netip.Addr{}
+	w.inflate.forget()
+	if w.zipped.Cap() > replyKeep {
+		w.zipped = bytes.Buffer{}
+	}
 	if cap(w.reply) > replyKeep {
 		w.reply = nil
 	}

@@ -1,14 +1,10 @@
 package interana
 
-import (
-	"github.com/valyala/fastjson"
-
-	"penstock/wire"
-)
+import "penstock/wire"
 
 // parser is one worker's; it holds what is reused between requests.
 type parser struct {
-	json fastjson.Parser // a string being unescaped
+	text wire.Text
 }
 
 // batch is one request on its way into records.
@@ -23,8 +19,7 @@ type batch struct {
 func (p *parser) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	fault := p.parse(req, b)
 	if fault != nil {
-		clear(b.Records) // so that no slot beyond the length holds on to this request's bytes
-		b.Records = b.Records[:0]
+		b.Clear()
 	}
 	return fault
 }
@@ -141,7 +136,7 @@ func (p *parser) event(in batch, body []byte, at int) (int, *wire.Fault) {
 	}
 	r := in.add(body[at:end:end])
 	if in.columns != nil && body[at] == '{' {
-		p.columns(r, in.columns, in.Batch)
+		in.columns.Read(r, &p.text, in.Batch)
 	}
 	return end, nil
 }

@@ -142,7 +142,8 @@ func TestReply_IsJSON(t *testing.T) {
 			for _, method := range []string{"GET", "POST"} {
 				fault := &wire.Fault{Code: code, Offset: offset}
 				o := &wire.Outcome{Verdict: wire.Refused, Fault: fault, Request: &wire.Request{Method: method}}
-				body, status, contentType := reply([]byte("kept"), o)
+				reply := reply([]byte("kept"), o)
+				body, status, contentType := reply.Body, reply.Status, reply.Type
 				var got struct {
 					Error struct {
 						Code, Message string

@@ -18,16 +18,16 @@ const (
 const typeJSON = "application/json"
 
 // reply implements wire.Route's Reply.
-func reply(dst []byte, o *wire.Outcome) (body []byte, status int, contentType string) {
+func reply(dst []byte, o *wire.Outcome) wire.Reply {
 	switch o.Verdict {
 	case wire.Stored:
-		return dst, statusAccepted, ""
+		return wire.Reply{Body: dst, Status: statusAccepted}
 	case wire.Refused:
-		return refusal(dst, o.Fault), refusalStatus(o), typeJSON
+		return wire.Reply{Body: refusal(dst, o.Fault), Status: refusalStatus(o), Type: typeJSON}
 	case wire.Busy:
-		return trouble(dst, "busy", o.Reason), statusUnavailable, typeJSON
+		return wire.Reply{Body: trouble(dst, "busy", o.Reason), Status: statusUnavailable, Type: typeJSON}
 	case wire.Failed:
-		return trouble(dst, "failed", o.Reason), statusFailed, typeJSON
+		return wire.Reply{Body: trouble(dst, "failed", o.Reason), Status: statusFailed, Type: typeJSON}
 	}
 	panic("BUG: a verdict that is none: " + strconv.Itoa(int(o.Verdict)))
 }

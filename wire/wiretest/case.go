@@ -23,6 +23,7 @@ import (
 //	@columns time=ts unit=seconds key=sk       a table is behind the topic
 //	@limit 4096                                Request.Limit; else 1 MiB
 //	@outcome busy the ring is full             what became of an accepted request: busy or failed, and a reason
+//	@tenant acme                               whose key the request carries; or @key none, @key bad: it carries none, or a wrong one
 //	POST /add_events?a=b                       the method and target as sent
 //	topic: cooltopic                           headers
 //
@@ -39,8 +40,11 @@ type Case struct {
 	Body    []byte
 	Columns *wire.Columns
 	Limit   int
-	Verdict wire.Verdict
-	Reason  string
+	Tenant  []byte
+	// KeyFault is why the request is refused before it is parsed: NoKey or BadKey; OK when it is not.
+	KeyFault wire.Code
+	Verdict  wire.Verdict
+	Reason   string
 
 	file string
 }
@@ -76,6 +80,8 @@ func (c *Case) Request() *wire.Request {
 		Body:   bytes.Clone(c.Body),
 		Decode: new(Decoder),
 		Tables: Tables{c.Columns},
+		Topics: wire.DefaultTopics(),
+		Tenant: c.Tenant,
 		Limit:  c.Limit,
 		Now:    Now,
 	}
@@ -104,6 +110,12 @@ func load(file string) (*Case, error) {
 			repeat, err = strconv.Atoi(arg)
 		case word == "@limit":
 			c.Limit, err = strconv.Atoi(arg)
+		case word == "@tenant":
+			c.Tenant = []byte(arg)
+		case word == "@key" && arg == "none":
+			c.KeyFault = wire.NoKey
+		case word == "@key" && arg == "bad":
+			c.KeyFault = wire.BadKey
 		case word == "@columns":
 			c.Columns, err = parseColumns(arg)
 		case word == "@outcome":

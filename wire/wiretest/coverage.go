@@ -10,14 +10,40 @@ import (
 	"penstock/wire"
 )
 
-// Route finds a format's route for a method and path; nil when there is none. A path element in braces stands for any one element.
+// Route finds a format's route for a method and path; nil when there is none. A path element in braces stands for any one element;
+// where several routes match, the one that first names an element goes before the one that takes any.
 func Route(f wire.Format, method, path string) *wire.Route {
+	var best *wire.Route
 	for i := range f.Routes {
-		if slices.Contains(f.Routes[i].Methods, method) && matches(f.Routes[i].Path, path) {
-			return &f.Routes[i]
+		r := &f.Routes[i]
+		if slices.Contains(r.Methods, method) && matches(r.Path, path) && (best == nil || moreExact(r.Path, best.Path)) {
+			best = r
 		}
 	}
-	return nil
+	return best
+}
+
+func moreExact(a, b string) bool {
+	elements := strings.Split(b, "/")
+	for i, element := range strings.Split(a, "/") {
+		if any := strings.HasPrefix(element, "{"); any != strings.HasPrefix(elements[i], "{") {
+			return !any
+		}
+	}
+	return false
+}
+
+// Params is what the braces of a route's path take of a path that it matches.
+func Params(pattern, path string) (params [wire.MaxParams][]byte) {
+	n := 0
+	got := strings.Split(path, "/")
+	for i, want := range strings.Split(pattern, "/") {
+		if strings.HasPrefix(want, "{") {
+			params[n] = []byte(got[i])
+			n++
+		}
+	}
+	return params
 }
 
 func matches(pattern, path string) bool {
@@ -28,7 +54,7 @@ func matches(pattern, path string) bool {
 }
 
 // Missing says which proofs a format's goldens lack: each method of each route, and each stream, needs a case that is accepted and
-// one that is refused.
+// one that is refused or has a part that is; a route that takes nothing in refuses nothing.
 func Missing(tb testing.TB, f wire.Format, dir string) (missing []string) {
 	tb.Helper()
 	accepted, refused := map[string]bool{}, map[string]bool{}
@@ -48,27 +74,34 @@ func Missing(tb testing.TB, f wire.Format, dir string) (missing []string) {
 		}
 		text := "\n" + string(want)
 		accepted[door] = accepted[door] || strings.Contains(text, "\nreply 2") || door[0] == 'S' && strings.Contains(text, "\ntopic=")
-		refused[door] = refused[door] || strings.Contains(text, "\nreply 4") || strings.Contains(text, "\nfault: ") || strings.Contains(text, "\nclose: ")
+		refused[door] = refused[door] || strings.Contains(text, "\nreply 4") || strings.Contains(text, "\nfault: ") || strings.Contains(text, "\nclose: ") ||
+			strings.Contains(text, "\nrejected: ")
 	}
 	for _, door := range doors(f) {
-		if !accepted[door] {
-			missing = append(missing, fmt.Sprintf("%s: no golden is accepted at %s", f.Name, door))
+		if !accepted[door.name] {
+			missing = append(missing, fmt.Sprintf("%s: no golden is accepted at %s", f.Name, door.name))
 		}
-		if !refused[door] {
-			missing = append(missing, fmt.Sprintf("%s: no golden is refused at %s", f.Name, door))
+		if door.refuses && !refused[door.name] {
+			missing = append(missing, fmt.Sprintf("%s: no golden is refused at %s", f.Name, door.name))
 		}
 	}
 	return missing
 }
 
-func doors(f wire.Format) (all []string) {
+// door is a method of a route, or a stream.
+type door struct {
+	name    string
+	refuses bool
+}
+
+func doors(f wire.Format) (all []door) {
 	for _, route := range f.Routes {
 		for _, method := range route.Methods {
-			all = append(all, method+" "+route.Path)
+			all = append(all, door{method + " " + route.Path, route.New != nil})
 		}
 	}
 	for _, stream := range f.Streams {
-		all = append(all, "STREAM "+stream.Name)
+		all = append(all, door{"STREAM " + stream.Name, true})
 	}
 	return all
 }

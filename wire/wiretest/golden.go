@@ -67,21 +67,42 @@ func (c *Case) Run(f wire.Format) (string, error) {
 	if route == nil {
 		return "", fmt.Errorf("%s has no route for %s %s", f.Name, c.Method, c.Path)
 	}
-	req := c.Request()
 	var b wire.Batch
-	fault := route.New().Parse(req, &b)
-	o := wire.Outcome{Verdict: c.Verdict, Records: len(b.Records), Reason: c.Reason, Fault: fault, Request: req}
-	if fault != nil {
-		o.Verdict = wire.Refused
-	}
+	o := c.Outcome(route, &b)
 	var out strings.Builder
+	if route.Key != nil {
+		fmt.Fprintf(&out, "key %q\n", route.Key(o.Request))
+	}
 	tellRecords(&out, b.Records)
-	body, status, contentType := route.Reply(nil, &o)
-	fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("\nreply %d %s", status, contentType), " "))
-	if len(body) > 0 {
-		fmt.Fprintf(&out, "%s\n", body)
+	tellRejects(&out, &b)
+	reply := route.Reply(nil, o)
+	fmt.Fprintln(&out, strings.TrimRight(fmt.Sprintf("\nreply %d %s", reply.Status, reply.Type), " "))
+	for _, field := range reply.Fields {
+		fmt.Fprintf(&out, "%s: %s\n", field.Name, field.Value)
+	}
+	if len(reply.Body) > 0 {
+		fmt.Fprintf(&out, "%s\n", reply.Body)
 	}
 	return out.String(), nil
+}
+
+// Outcome parses the case as the appliance would and says what came of it. What the batch holds is valid until its Reset.
+func (c *Case) Outcome(route *wire.Route, b *wire.Batch) *wire.Outcome {
+	req := c.Request()
+	req.Params = Params(route.Path, c.Path)
+	o := &wire.Outcome{Verdict: c.Verdict, Reason: c.Reason, Request: req}
+	switch {
+	case c.KeyFault != wire.OK:
+		o.Fault = b.Fail(c.KeyFault, wire.NoOffset)
+	case route.New != nil:
+		o.Fault = route.New().Parse(req, b)
+	}
+	o.Records, o.Items, o.Echo = len(b.Records), b.Items, b.Echo
+	o.Rejected, _ = b.Rejected()
+	if o.Fault != nil {
+		o.Verdict = wire.Refused
+	}
+	return o
 }
 
 // runStream feeds the body whole, then again byte by byte, and requires the same of both.
@@ -125,9 +146,13 @@ func (c *Case) feed(s *wire.Stream, piece int) string {
 		req.Body = frame
 		b.Reset()
 		if fault := parser.Parse(req, &b); fault != nil {
-			fmt.Fprintf(&out, "fault: %s\n", fault.Append(nil))
+			fmt.Fprintf(&out, "fault: %s\n", tellFault(fault))
 		}
 		tellRecords(&out, b.Records)
+		tellRejects(&out, &b)
+		if len(b.Echo) > 0 {
+			fmt.Fprintf(&out, "says: %q\n", b.Echo)
+		}
 	}
 }
 
@@ -143,6 +168,28 @@ func tellRecords(out *strings.Builder, records []wire.Record) {
 		out.WriteString(Tell(&records[i]))
 		out.WriteByte('\n')
 	}
+}
+
+// tellRejects tells what was refused of a request that was not refused whole.
+func tellRejects(out *strings.Builder, b *wire.Batch) {
+	kept, all := b.Rejected()
+	for i := range kept {
+		if i == mostTold {
+			break
+		}
+		fmt.Fprintf(out, "rejected: %s raw=%q\n", tellFault(&kept[i]), kept[i].Raw)
+	}
+	if all > mostTold {
+		fmt.Fprintf(out, "… %d rejected in all\n", all)
+	}
+}
+
+func tellFault(f *wire.Fault) string {
+	text := f.Error()
+	if f.Detail != nil {
+		text += ": " + string(f.Detail)
+	}
+	return text
 }
 
 // Tell is a record in one line. The value stands as it is when it is printable text that does not begin with a quote, else quoted.

@@ -60,11 +60,11 @@ var toy = wire.Format{
 	Name: "toy",
 	Routes: []wire.Route{{
 		Methods: []string{"POST"}, Path: "/toy/{key}", New: func() wire.Parser { return toyParser{} },
-		Reply: func(dst []byte, o *wire.Outcome) ([]byte, int, string) {
+		Reply: func(dst []byte, o *wire.Outcome) wire.Reply {
 			if o.Fault != nil {
-				return append(dst, "no"...), 400, "text/plain"
+				return wire.Reply{Body: append(dst, "no"...), Status: 400, Type: "text/plain"}
 			}
-			return dst, 204, ""
+			return wire.Reply{Body: dst, Status: 204}
 		},
 	}},
 	Streams: []wire.Stream{{

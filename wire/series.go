@@ -1,0 +1,139 @@
+package wire
+
+import (
+	"bytes"
+	"hash/maphash"
+	"strconv"
+)
+
+// Series gathers a request's points by what they belong to: points of one series share a record, wherever in the request they
+// stand. One for each worker; the zero value is ready. Use: Reset, then Of and Add for each point, then Flush.
+type Series struct {
+	all    []series
+	points []point
+	slots  []int32 // open addressing: 1 + an index into all, or 0
+}
+
+type series struct {
+	hash        uint64
+	slot        int32
+	ident       []byte // the record's value but for its points
+	head        int    // where in ident the points go
+	key         []byte
+	first, last int32 // of its points, from 1; 0 = none
+}
+
+type point struct {
+	time         int64
+	value, nanos []byte
+	next         int32
+}
+
+// seed is a hash nobody outside can choose collisions for. It shows in nothing that leaves this file.
+var seed = maphash.MakeSeed()
+
+// keepPoints and keepSeries are how much room is kept between requests.
+const (
+	keepPoints = 16 << 10
+	keepSeries = 4 << 10
+)
+
+// Reset forgets everything.
+func (s *Series) Reset() {
+	if cap(s.all) > keepSeries {
+		s.all, s.slots = nil, nil
+	}
+	for i := range s.all {
+		s.slots[s.all[i].slot] = 0
+	}
+	clear(s.all)
+	s.all = s.all[:0]
+	if cap(s.points) > keepPoints {
+		s.points = nil
+	}
+	clear(s.points)
+	s.points = s.points[:0]
+}
+
+// Of finds or makes the series that m and from describe, and returns its number. What it keeps lies in b's scratch, so m may be used
+// again.
+func (s *Series) Of(m *Metric, from Source, b *Batch) int {
+	text := m.appendHead(b.Open())
+	head := len(text)
+	text = m.appendTail(text, from)
+	hash := maphash.Bytes(seed, text)
+	if 2*len(s.all) >= len(s.slots) {
+		s.grow()
+	}
+	mask := uint64(len(s.slots) - 1)
+	at := hash & mask
+	for s.slots[at] != 0 {
+		i := int(s.slots[at] - 1)
+		if had := &s.all[i]; had.hash == hash && bytes.Equal(had.ident, text) {
+			b.Drop(text)
+			return i
+		}
+		at = (at + 1) & mask
+	}
+	ident := b.Close(text)
+	key := b.Close(m.AppendKey(b.Open()))
+	s.all = append(s.all, series{hash: hash, slot: int32(at), ident: ident, head: head, key: key})
+	s.slots[at] = int32(len(s.all))
+	return len(s.all) - 1
+}
+
+func (s *Series) grow() {
+	s.slots = make([]int32, max(64, 2*len(s.slots)))
+	mask := uint64(len(s.slots) - 1)
+	for i := range s.all {
+		at := s.all[i].hash & mask
+		for s.slots[at] != 0 {
+			at = (at + 1) & mask
+		}
+		s.slots[at], s.all[i].slot = int32(i+1), int32(at)
+	}
+}
+
+// Add gives a series a point: milliseconds, the value as JSON, and the nanoseconds as a JSON number or nil. Both must live as long as
+// the batch's records.
+func (s *Series) Add(series int, time int64, value, nanos []byte) {
+	s.points = append(s.points, point{time: time, value: value, nanos: nanos})
+	at := int32(len(s.points))
+	of := &s.all[series]
+	if of.last == 0 {
+		of.first = at
+	} else {
+		s.points[of.last-1].next = at
+	}
+	of.last = at
+}
+
+// Flush lays one record for each series that has points, in the order in which the series came. A record's time is that of its
+// first point.
+func (s *Series) Flush(b *Batch, topic []byte) {
+	for i := range s.all {
+		of := &s.all[i]
+		if of.first == 0 {
+			continue
+		}
+		text := append(b.Open(), of.ident[:of.head]...)
+		for at := of.first; at != 0; at = s.points[at-1].next {
+			if at != of.first {
+				text = append(text, ',')
+			}
+			text = s.points[at-1].append(text)
+		}
+		text = append(text, of.ident[of.head:]...)
+		r := b.Add()
+		r.Topic, r.Key, r.Value, r.Time = topic, of.key, b.Close(text), s.points[of.first-1].time
+	}
+}
+
+func (p *point) append(dst []byte) []byte {
+	dst = strconv.AppendInt(append(dst, '['), p.time, 10)
+	dst = append(append(dst, ','), p.value...)
+	if p.nanos != nil {
+		dst = append(append(dst, ','), p.nanos...)
+	}
+	return append(dst, ']')
+}
