@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -153,6 +154,7 @@ func (a *Appliance) openLogs() error {
 		Retention:      c.Retention,
 		RetentionBytes: c.RetentionBytes,
 		MinFreeBytes:   c.MinFreeBytes,
+		Caps:           map[string]int64{wire.RejectedTopic: c.RejectedBytes},
 		MaxTopics:      c.MaxTopics,
 		Ack:            a.ack(),
 		Pin:            c.PinWriters,
@@ -182,6 +184,7 @@ func (a *Appliance) openIntake() error {
 			HTTP: c.HTTP, HTTPS: c.HTTPS, Listeners: c.Listeners,
 			CertFile: c.TLSCert, KeyFile: c.TLSKey, DataDir: c.DataDir,
 			Set: a.set.Load(), Formats: formats.All(), Tables: a.catalog, Ack: a.ack(),
+			Keys: a.keys(), Topics: a.topics(),
 			MaxBody: int(c.MaxBodyBytes), MaxConnections: c.MaxConnections, MaxConnsPerIP: c.MaxConnsPerIP,
 			HeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout,
 			Logger: a.log,
@@ -192,6 +195,26 @@ func (a *Appliance) openIntake() error {
 		a.intake.Store(server)
 	}
 	return a.Addresses().write(c.DataDir)
+}
+
+// keys is who may send, of all tenants.
+func (a *Appliance) keys() (all []intake.Key) {
+	for _, name := range slices.Sorted(maps.Keys(a.config.Tenants)) {
+		tenant := a.config.Tenants[name]
+		for _, sum := range tenant.Keys {
+			all = append(all, intake.Key{Tenant: name, Sum: sum, Wires: tenant.Wires})
+		}
+	}
+	return all
+}
+
+// topics is where wires' records go, where the configuration says so.
+func (a *Appliance) topics() map[string]map[wire.Kind]string {
+	all := map[string]map[wire.Kind]string{}
+	for name, said := range a.config.Wires {
+		all[name] = said.Topics
+	}
+	return all
 }
 
 // ready is what /readyz says: nil, or why no records are taken. What the logs have to say is asked of them.

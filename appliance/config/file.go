@@ -75,16 +75,21 @@ func (r *reading) root(node *yaml.Node) {
 	if isNull(node) {
 		return
 	}
-	known := []string{topicsKey}
+	known := []string{topicsKey, tenantsKey, wiresKey}
 	for i := range settings {
 		known = append(known, settings[i].Name)
 	}
 	r.mapping(node, "settings, as data-dir: DIR", known, func(name string, key, value *yaml.Node) {
-		if name == topicsKey {
+		switch name {
+		case topicsKey:
 			r.topics(value)
-			return
+		case tenantsKey:
+			r.tenants(value)
+		case wiresKey:
+			r.wires(value)
+		default:
+			r.setting(find(name), value)
 		}
-		r.setting(find(name), value)
 	})
 }
 

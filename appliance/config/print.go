@@ -32,6 +32,12 @@ func (e *Effective) Print(w io.Writer) error {
 	if err := e.printTopics(&out); err != nil {
 		return err
 	}
+	if err := e.printTenants(&out); err != nil {
+		return err
+	}
+	if err := e.printWires(&out); err != nil {
+		return err
+	}
 	_, err := w.Write(out.Bytes())
 	return err
 }
@@ -54,16 +60,76 @@ func (e *Effective) printTopics(out *bytes.Buffer) error {
 			add(timeFormat, topic.Columns.Unit.String())
 		}
 		add(shardKey, topic.Columns.Key)
-		columns, err := yaml.Marshal(&node)
-		if err != nil {
+		if err := e.printEntry(out, name, &node, topic.Line); err != nil {
 			return err
 		}
-		key, err := scalarText(name)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "  %s: %s # %s\n", key, bytes.TrimSuffix(columns, []byte("\n")), Origin{Kind: FromFile, Name: e.File, Line: topic.Line})
 	}
+	return nil
+}
+
+// printTenants writes the tenants; their keys are only known by their sums.
+func (e *Effective) printTenants(out *bytes.Buffer) error {
+	if len(e.Config.Tenants) == 0 {
+		return nil
+	}
+	out.WriteString("\n# Who may send: the SHA-256 of each key\ntenants:\n")
+	for _, name := range slices.Sorted(maps.Keys(e.Config.Tenants)) {
+		tenant := e.Config.Tenants[name]
+		node := yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+		list := func(key string, items []string) {
+			sequence := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+			for _, item := range items {
+				sequence.Content = append(sequence.Content, stringNode(item))
+			}
+			if len(items) > 0 {
+				node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, sequence)
+			}
+		}
+		sums := make([]string, len(tenant.Keys))
+		for i, key := range tenant.Keys {
+			sums[i] = key.String()
+		}
+		list(keysKey, sums)
+		list(wiresKey, tenant.Wires)
+		if err := e.printEntry(out, name, &node, tenant.Line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Effective) printWires(out *bytes.Buffer) error {
+	if len(e.Config.Wires) == 0 {
+		return nil
+	}
+	out.WriteString("\n# Where a wire's records go\nwires:\n")
+	for _, name := range slices.Sorted(maps.Keys(e.Config.Wires)) {
+		said := e.Config.Wires[name]
+		topics := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+		for _, kind := range slices.Sorted(maps.Keys(said.Topics)) {
+			topics.Content = append(topics.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: kind.String()}, stringNode(said.Topics[kind]))
+		}
+		node := yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle,
+			Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: topicKeys}, topics}}
+		if err := e.printEntry(out, name, &node, said.Line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printEntry writes one entry of a section on a line of its own, however long it is.
+func (e *Effective) printEntry(out *bytes.Buffer, name string, node *yaml.Node, line int) error {
+	text, err := yaml.Marshal(node)
+	if err != nil {
+		return err
+	}
+	key, err := scalarText(name)
+	if err != nil {
+		return err
+	}
+	text = bytes.ReplaceAll(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"), nil)
+	fmt.Fprintf(out, "  %s: %s # %s\n", key, text, Origin{Kind: FromFile, Name: e.File, Line: line})
 	return nil
 }
 

@@ -42,7 +42,13 @@ type Config struct {
 	LogLevel        string
 	LogFormat       string
 
-	Topics map[string]Topic // from the file only
+	RejectedBytes     int64  // the most that the topic of what was refused keeps
+	SegmentSecretFile string // shared secrets of Segment's webhooks, one a line; "" = signatures are not asked for
+
+	// From the file only.
+	Topics  map[string]Topic
+	Tenants map[string]Tenant // by name
+	Wires   map[string]Wire   // by the wire's name
 }
 
 // Acks are the names of the acknowledgement policies, safest first.
@@ -94,6 +100,8 @@ var settings = []Setting{
 		func(c *Config) Value { return sizeValue{&c.MinFreeBytes} }},
 	{"max-topics", "Storage", "1000", "the most topics that exist; a record for one more is refused",
 		func(c *Config) Value { return countValue{&c.MaxTopics, 1, 1_000_000} }},
+	{"rejected-bytes", "Storage", "64MiB", "the most bytes kept of what was refused (topic _rejected)",
+		func(c *Config) Value { return sizeValue{&c.RejectedBytes} }},
 	{"ring-bytes", "Storage", "0", "size of the ring in front of each writer, a power of two; 0 derives it from max-body-bytes",
 		func(c *Config) Value { return sizeValue{&c.RingBytes} }},
 	{"pin-writers", "Storage", "", "CPU of each writer, as 0,1; empty leaves them to the scheduler",
@@ -138,6 +146,9 @@ var settings = []Setting{
 		func(c *Config) Value { return durationValue{&c.WriteTimeout} }},
 	{"idle-timeout", "Limits", "2m", "how long a connection may wait for its next request",
 		func(c *Config) Value { return durationValue{&c.IdleTimeout} }},
+
+	{"segment-secret-file", "Wires", "", "file of the shared secrets that sign Segment's webhooks, one a line; empty asks for no signature",
+		func(c *Config) Value { return textValue{&c.SegmentSecretFile, "file"} }},
 
 	{"roles", "Process", "listener,config,api,import,data,string", "parts this process plays; without listener it takes nothing in",
 		func(c *Config) Value { return namesValue{&c.Roles, Roles} }},

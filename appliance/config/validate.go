@@ -52,6 +52,7 @@ func (c *Config) checkRanges() (all []error) {
 	}
 	size("segment-bytes", c.SegmentBytes, SegmentBytesMin, SegmentBytesMax)
 	size("max-body-bytes", c.MaxBodyBytes, BodyBytesMin, BodyBytesMax)
+	size("rejected-bytes", c.RejectedBytes, 1<<20, 1<<40)
 	if c.RingBytes != 0 {
 		size("ring-bytes", c.RingBytes, RingBytesMin, RingBytesMax)
 	}

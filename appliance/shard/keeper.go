@@ -128,33 +128,64 @@ func (k *keeper) retain() {
 	}
 }
 
-// freeSpace removes the oldest segments, whichever log they belong to, while there is too much kept or too little free.
-func (k *keeper) freeSpace() {
-	for k.tooMuch() {
-		l := k.oldest()
-		if l == nil {
-			return
-		}
-		if !l.enter() {
+const (
+	// capSegments: a capped topic's segment is this part of its cap.
+	capSegments = 8
+	// capSegmentMin is room for the largest record that goes into a capped topic.
+	capSegmentMin = 1 << 20
+)
+
+// keepCaps removes the oldest segments of topics that keep more than they may.
+func (k *keeper) keepCaps() {
+	for name, limit := range k.set.o.Caps {
+		t, ok := k.set.Topic(name)
+		if !ok {
 			continue
 		}
-		err := l.log.DropOldest()
-		l.leave()
-		if err != nil {
-			k.set.o.Logger.Warn("removing the oldest segment failed", "log", l.log.Dir(), "error", err)
+		for k.sizeOf(t.logs) > limit {
+			l := k.oldest(t.logs)
+			if l == nil || !k.dropOldest(l) {
+				break
+			}
+		}
+	}
+}
+
+func (k *keeper) sizeOf(logs []*logState) (bytes int64) {
+	for _, l := range logs {
+		bytes += l.log.Size()
+	}
+	return bytes
+}
+
+// freeSpace removes the oldest segments, whichever log they belong to, while there is too much kept or too little free.
+func (k *keeper) freeSpace() {
+	k.keepCaps()
+	for k.tooMuch() {
+		l := k.oldest(*k.set.logs.Load())
+		if l == nil || !k.dropOldest(l) {
 			return
 		}
 	}
 }
 
+// dropOldest removes a log's oldest segment; false when that can't be done. A log that was closed meanwhile is gone altogether.
+func (k *keeper) dropOldest(l *logState) bool {
+	if !l.enter() {
+		return true
+	}
+	defer l.leave()
+	if err := l.log.DropOldest(); err != nil {
+		k.set.o.Logger.Warn("removing the oldest segment failed", "log", l.log.Dir(), "error", err)
+		return false
+	}
+	return true
+}
+
 func (k *keeper) tooMuch() bool {
 	o := &k.set.o
 	if o.RetentionBytes > 0 {
-		var kept int64
-		for _, l := range *k.set.logs.Load() {
-			kept += l.log.Size()
-		}
-		if kept > o.RetentionBytes {
+		if k.sizeOf(*k.set.logs.Load()) > o.RetentionBytes {
 			return true
 		}
 	}
@@ -170,9 +201,9 @@ func (k *keeper) tooMuch() bool {
 }
 
 // oldest is the log whose oldest removable segment is the oldest of all.
-func (k *keeper) oldest() (found *logState) {
+func (k *keeper) oldest(logs []*logState) (found *logState) {
 	var age int64
-	for _, l := range *k.set.logs.Load() {
+	for _, l := range logs {
 		if !l.enter() {
 			continue
 		}

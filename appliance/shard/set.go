@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,11 +27,12 @@ type Options struct {
 	SegmentBytes   int64  // how large a segment grows; 0 = 256 MiB
 	RingBytes      int    // a writer's ring, a power of two; 0 = 16 MiB
 	Retention      time.Duration
-	RetentionBytes int64 // all topics together; 0 = no bound
-	MinFreeBytes   int64 // free disk below which the oldest segments go early; 0 = the lesser of 1 GiB and 5 % of the disk
-	MaxTopics      int   // 0 = 1000
-	Ack            Ack   // the default policy; with AckDisk readers see only what is on disk
-	Pin            []int // a CPU for each writer; empty = not pinned
+	RetentionBytes int64            // all topics together; 0 = no bound
+	Caps           map[string]int64 // by topic: the most bytes its logs keep together
+	MinFreeBytes   int64            // free disk below which the oldest segments go early; 0 = the lesser of 1 GiB and 5 % of the disk
+	MaxTopics      int              // 0 = 1000
+	Ack            Ack              // the default policy; with AckDisk readers see only what is on disk
+	Pin            []int            // a CPU for each writer; empty = not pinned
 	Logger         *slog.Logger
 }
 
@@ -175,10 +177,14 @@ func (s *Set) findTopics() (map[string]int, error) {
 	return shards, nil
 }
 
-// logOptions is how a shard's log is kept.
+// logOptions is how a shard's log is kept. A capped topic has segments small enough for the cap to be kept to.
 func (s *Set) logOptions(l *logState) segstore.Options {
+	segment := s.o.SegmentBytes
+	if limit := s.o.Caps[l.topic.name]; limit > 0 {
+		segment = min(cmp.Or(segment, limit), max(limit/capSegments, capSegmentMin))
+	}
 	return segstore.Options{
-		SegmentBytes: s.o.SegmentBytes,
+		SegmentBytes: segment,
 		ReadSynced:   s.o.Ack == AckDisk,
 		Disk:         s.disk,
 		Now:          s.clock.now,

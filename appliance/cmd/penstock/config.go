@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -19,7 +21,7 @@ A flag wins over the environment, the environment over the file, the file over t
 		Example: "  penstock config check --config penstock.yaml\n  penstock config print",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newConfigCheckCommand(), newConfigPrintCommand())
+	cmd.AddCommand(newConfigCheckCommand(), newConfigPrintCommand(), newConfigHashKeyCommand())
 	return cmd
 }
 
@@ -63,6 +65,36 @@ func newConfigPrintCommand() *cobra.Command {
 	}
 	return cmd
 }
+
+func newConfigHashKeyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "hash-key",
+		Short: "Read a tenant's key from standard input and print what the configuration file holds of it",
+		Long: `Read a tenant's key from standard input, without its line end, and print its SHA-256 as the tenants section of the configuration
+file wants it. The file never holds a key, and a key on a command line would stand in the list of processes. Keys must be long and
+random, as 'openssl rand -hex 24' makes them: a hash does not hide a key that can be guessed.`,
+		Example: `  openssl rand -hex 24 | tee key.txt | penstock config hash-key
+
+  tenants:
+    acme: {keys: ["sha256:…"], wires: [cloudwisdom, stackstate]}`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			key, err := io.ReadAll(io.LimitReader(cmd.InOrStdin(), keyMost+1))
+			if err != nil {
+				return err
+			}
+			key = bytes.TrimRight(key, "\r\n")
+			if len(key) == 0 || len(key) > keyMost {
+				return &usageError{fmt.Errorf("a key of 1 to %d bytes is due on standard input", keyMost)}
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), config.HashKey(key))
+			return nil
+		},
+	}
+}
+
+// keyMost is the longest key: it must fit a header's line.
+const keyMost = 4096
 
 // addSettings gives a command --config and a flag for every setting, and returns what loads the configuration once they are parsed.
 func addSettings(cmd *cobra.Command) (load func() (*config.Effective, error)) {
