@@ -53,13 +53,7 @@ func (w *worker) layRefusal(wireName string, fault *wire.Fault, peer netip.Addr,
 func (w *worker) layReject(wireName string, fault *wire.Fault, raw []byte, peer netip.Addr, now int64) (size int) {
 	cut := len(raw) > rawMost
 	if cut {
-		raw = raw[:rawMost]
-		for n := 0; n < utf8.UTFMax && len(raw) > 0 && !utf8.RuneStart(raw[len(raw)-1]); n++ {
-			raw = raw[:len(raw)-1] // a letter that was cut in two would make text look like bytes
-		}
-		if len(raw) > 0 && raw[len(raw)-1] >= utf8.RuneSelf {
-			raw = raw[:len(raw)-1]
-		}
+		raw = wholeRunes(raw[:rawMost])
 	}
 	if len(w.key) > 0 && bytes.Contains(raw, w.key) {
 		raw = bytes.ReplaceAll(raw, w.key, keyMask)
@@ -103,6 +97,19 @@ func (w *worker) layReject(wireName string, fault *wire.Fault, raw []byte, peer 
 	r := w.batch.Add()
 	r.Topic, r.Value, r.Time = rejectedTopic, value, now
 	return len(value)
+}
+
+// wholeRunes drops a letter at the end that was cut in two: it would make text look like bytes.
+func wholeRunes(raw []byte) []byte {
+	for i := len(raw) - 1; i >= 0 && i > len(raw)-utf8.UTFMax; i-- {
+		if utf8.RuneStart(raw[i]) {
+			if !utf8.FullRune(raw[i:]) {
+				return raw[:i]
+			}
+			break
+		}
+	}
+	return raw
 }
 
 // makeRejectedTopic sees to it that the topic is there; it has one shard. When it can't be made, the records meet the same error.
