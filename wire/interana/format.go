@@ -24,7 +24,7 @@
 // A request is taken whole or refused whole: malformed JSON in the last line stores nothing of the first [decided: the documents
 // know no partial success, and a sender that gets 400 will send all of it again].
 //
-// Where a table stands behind the topic, its shard key and time columns are read from each object; see columns.
+// Where a table stands behind the topic, its shard key and time columns are read from each object; see wire.Columns.Read.
 //
 // Replies [decided: the documents publish no bodies]: 202 and an empty body; a refusal is 400 with
 //
