@@ -5,11 +5,13 @@ package formats
 import (
 	"penstock/wire"
 	"penstock/wire/interana"
+	"penstock/wire/segment"
 )
 
 // All returns every format, one a line, in the order they are shown to people. The slice is the caller's.
 func All() []wire.Format {
 	return []wire.Format{
 		interana.Format,
+		segment.New(segment.Settings{}),
 	}
 }
