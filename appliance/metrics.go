@@ -97,7 +97,7 @@ func (e *exposition) intake(s intake.Stats) {
 	} {
 		each(e, s.Wires, byWire, m.name, m.kind, m.help, m.value)
 	}
-	e.family("penstock_refusals_total", "counter", "Requests refused by a wire, by reason.")
+	e.family("penstock_refusals_total", "counter", "What penstock_records_refused_total counts, by reason.")
 	for _, w := range s.Wires {
 		for _, code := range wire.Codes() {
 			if n := w.RefusedBy[code]; n > 0 {
@@ -107,6 +107,8 @@ func (e *exposition) intake(s intake.Stats) {
 	}
 	e.family("penstock_requests_shed_total", "counter", "Requests answered busy because too many were at work.")
 	e.sample(s.Shed)
+	e.family("penstock_refusals_unkept_total", "counter", "Requests refused whole that could not be kept in the topic _rejected: a full disk or ring.")
+	e.sample(s.Unkept)
 	e.family("penstock_connection_errors_total", "counter", "Connections that ended in an error.")
 	e.sample(s.LogEvents)
 	e.listeners(s.Listeners)

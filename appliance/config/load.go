@@ -137,6 +137,10 @@ func (e *Effective) warn(env map[string]string) {
 		e.Warnings = append(e.Warnings, warning)
 	}
 	slices.Sort(e.Warnings)
+	if open := e.Config.openDoors(); len(open) > 0 && len(e.Config.Tenants) == 0 {
+		e.Warnings = append(e.Warnings, strings.Join(open, " and ")+": other machines can reach it, and no tenant has a key: whoever reaches it may send; "+
+			"give tenants keys for the wires that know keys, and keep strangers out of the others")
+	}
 	if c := &e.Config; c.Ack == "ring" {
 		e.Warnings = append(e.Warnings, "ack: ring acknowledges what is only in memory: a crash loses it; it is meant for load tests")
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/bits"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -133,6 +134,19 @@ func (c *Config) checkListeners() (all []error) {
 		taken[at] = settings[i].Name
 	}
 	return all
+}
+
+// openDoors are the listeners for senders that other machines can reach.
+func (c *Config) openDoors() (names []string) {
+	if !slices.Contains(c.Roles, "listener") {
+		return nil
+	}
+	for _, l := range []struct{ name, at string }{{"http", c.HTTP}, {"https", c.HTTPS}, {"telnet", c.Telnet}, {"graphite", c.Graphite}, {"pickle", c.Pickle}} {
+		if host, _, err := net.SplitHostPort(l.at); l.at != Off && err == nil && !isLoopback(host) {
+			names = append(names, l.name)
+		}
+	}
+	return names
 }
 
 // isLoopback reports whether a listener's host stays on this machine. Of a name other than localhost the bind will tell.
