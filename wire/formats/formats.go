@@ -4,6 +4,7 @@ package formats
 
 import (
 	"penstock/wire"
+	"penstock/wire/cloudwisdom"
 	"penstock/wire/interana"
 	"penstock/wire/segment"
 )
@@ -11,6 +12,7 @@ import (
 // All returns every format, one a line, in the order they are shown to people. The slice is the caller's.
 func All() []wire.Format {
 	return []wire.Format{
+		cloudwisdom.Format,
 		interana.Format,
 		segment.New(segment.Settings{}),
 	}
