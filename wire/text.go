@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/valyala/fastjson"
 )
@@ -13,6 +14,7 @@ import (
 // of the event, for as long as the worker lives.
 type Text struct {
 	json fastjson.Parser
+	lone []byte // a string as guarded spells it
 }
 
 // Of returns what a JSON string, with its quotes and accepted by ScanValue, says. It aliases quoted, or, for a string with escapes,
@@ -30,6 +32,10 @@ func (t *Text) Borrow(quoted []byte) (text []byte, borrowed bool) {
 	if bytes.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1 : len(quoted)-1], false
 	}
+	if bytes.Contains(quoted, []byte(`\ud`)) || bytes.Contains(quoted, []byte(`\uD`)) {
+		t.lone = guarded(t.lone[:0], quoted)
+		quoted = t.lone
+	}
 	v, err := t.json.ParseBytes(quoted)
 	if err != nil {
 		panic("BUG: fastjson refuses JSON that the scanner accepted: " + err.Error())
@@ -41,6 +47,35 @@ func (t *Text) Borrow(quoted []byte) (text []byte, borrowed bool) {
 func (t *Text) Is(quoted []byte, name string) bool {
 	text, _ := t.Borrow(quoted)
 	return string(text) == name
+}
+
+// guarded adds quoted to dst with the backslash doubled of every escaped surrogate that has no other half. fastjson takes whatever
+// escape comes behind one for its half: to it \ud800\u0041 and \ud800\u0042 are the same.
+func guarded(dst, quoted []byte) []byte {
+	for len(quoted) > 0 {
+		size := bytes.IndexByte(quoted, '\\')
+		switch {
+		case size < 0:
+			size = len(quoted)
+		case size > 0:
+		case quoted[1] != 'u':
+			size = 2
+		case isSurrogate(quoted, "89ab") && isSurrogate(quoted[6:], "cdef"):
+			size = 12
+		default:
+			size = 6
+			if isSurrogate(quoted, "89abcdef") {
+				dst = append(dst, '\\')
+			}
+		}
+		dst, quoted = append(dst, quoted[:size]...), quoted[size:]
+	}
+	return dst
+}
+
+// isSurrogate reports whether text begins with an escape \uDnxx where n is one of digits: "89ab" are first halves, "cdef" second ones.
+func isSurrogate(text []byte, digits string) bool {
+	return len(text) > 6 && text[0] == '\\' && text[1] == 'u' && text[2]|0x20 == 'd' && strings.IndexByte(digits, text[3]|0x20) >= 0
 }
 
 // AppendPercentDecoded adds src with its %XX undone; a percent sign without two digits behind it stays. (RFC 3986, section 2.1; "+"
