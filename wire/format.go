@@ -37,18 +37,25 @@ type Field struct{ Name, Value string }
 
 // Stream is one line or frame protocol of a format, over TCP and perhaps UDP.
 type Stream struct {
-	Name string // the listener's name, as in "telnet"
-	UDP  bool   // the same frames also come in datagrams
-	// Split finds the first frame in buf: how many bytes it takes and the frame itself. advance 0 asks for more bytes (it is called
-	// again when there are more); a frame of nil is skipped. A fault closes the connection. At the end of a connection or datagram
-	// atEOF is true and what is left is a frame or is lost.
-	Split func(buf []byte, atEOF bool) (advance int, frame []byte, fault *Fault)
-	// Max is the most bytes Split may want to see before it advances.
-	Max int
+	Name     string          // the listener's name, as in "telnet"
+	UDP      bool            // the same frames also come in datagrams
+	Max      int             // the most bytes a splitter wants to see before it advances
+	NewSplit func() Splitter // one for each connection, or each socket of datagrams
 	// New makes a parser; Request.Body is one frame. Records of many frames gather in one Batch, which is Reset only when they are
 	// stored: Parse adds to what is there, and a fault is that frame's alone and takes nothing back of the others.
 	New func() Parser
 }
+
+// Splitter finds the first frame in buf: how many bytes it takes and the frame itself, which aliases buf. Frames are to be given to
+// the parser before buf changes.
+//
+//   - advance 0 asks for more bytes; it is called again when there are more.
+//   - a frame of nil is skipped.
+//   - a fault that advances costs only those bytes; one that does not closes the connection.
+//
+// With atEOF there will be no more bytes: what is left is a frame or is lost, as the wire has it, and a splitter that gets to the end
+// of them is as new. A datagram is a stream of its own: it is given whole, with atEOF.
+type Splitter func(buf []byte, atEOF bool) (advance int, frame []byte, fault *Fault)
 
 // Parser turns a request into records. It is pure: no sockets, files, clocks or goroutines.
 //

@@ -78,7 +78,7 @@ func TestFormatsAreWellFormed(t *testing.T) {
 			}
 		}
 		for _, s := range f.Streams {
-			if s.New == nil || s.Split == nil || !name.MatchString(s.Name) {
+			if s.New == nil || s.NewSplit == nil || s.Max <= 0 || !name.MatchString(s.Name) {
 				t.Errorf("%s: stream %q is not complete", f.Name, s.Name)
 			}
 			claim(f, "STREAM "+s.Name)

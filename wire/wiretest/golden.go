@@ -122,12 +122,12 @@ func (c *Case) runStream(f wire.Format) (string, error) {
 func (c *Case) feed(s *wire.Stream, piece int) string {
 	var out strings.Builder
 	var b wire.Batch
-	parser := s.New()
+	split, parser := s.NewSplit(), s.New()
 	buf, rest := []byte(nil), bytes.Clone(c.Body)
 	for {
-		advance, frame, fault := s.Split(buf, len(rest) == 0)
-		if fault != nil {
-			fmt.Fprintf(&out, "close: %s\n", fault.Append(nil))
+		advance, frame, fault := split(buf, len(rest) == 0)
+		if fault != nil && advance == 0 {
+			fmt.Fprintf(&out, "close: %s\n", tellFault(fault))
 			return out.String()
 		}
 		if advance == 0 {
@@ -139,6 +139,9 @@ func (c *Case) feed(s *wire.Stream, piece int) string {
 			continue
 		}
 		buf = buf[advance:]
+		if fault != nil {
+			fmt.Fprintf(&out, "fault: %s\n", tellFault(fault))
+		}
 		if frame == nil {
 			continue
 		}

@@ -69,17 +69,20 @@ var toy = wire.Format{
 	}},
 	Streams: []wire.Stream{{
 		Name: "lines", New: func() wire.Parser { return toyParser{} },
-		Split: func(buf []byte, atEOF bool) (int, []byte, *wire.Fault) {
-			if i := bytes.IndexByte(buf, '\n'); i >= 0 {
-				return i + 1, buf[:i], nil
+		Max: 8,
+		NewSplit: func() wire.Splitter {
+			return func(buf []byte, atEOF bool) (int, []byte, *wire.Fault) {
+				if i := bytes.IndexByte(buf, '\n'); i >= 0 {
+					return i + 1, buf[:i], nil
+				}
+				if len(buf) > 8 {
+					return 0, nil, &wire.Fault{Code: wire.TooLarge, Offset: wire.NoOffset}
+				}
+				if atEOF {
+					return len(buf), buf, nil
+				}
+				return 0, nil, nil
 			}
-			if len(buf) > 8 {
-				return 0, nil, &wire.Fault{Code: wire.TooLarge, Offset: wire.NoOffset}
-			}
-			if atEOF {
-				return len(buf), buf, nil
-			}
-			return 0, nil, nil
 		},
 	}},
 }
