@@ -136,7 +136,9 @@ func TestRun(t *testing.T) {
 func TestRun_StreamByteByByte(t *testing.T) {
 	eager := toy
 	eager.Streams = []wire.Stream{toy.Streams[0]}
-	eager.Streams[0].Split = func(buf []byte, _ bool) (int, []byte, *wire.Fault) { return len(buf), buf, nil }
+	eager.Streams[0].NewSplit = func() wire.Splitter {
+		return func(buf []byte, _ bool) (int, []byte, *wire.Fault) { return len(buf), buf, nil }
+	}
 	cases := Cases(t, write(t, map[string]string{"x.req": "STREAM lines\n\nab\n"}))
 	if _, err := cases[0].Run(eager); err == nil {
 		t.Error("a splitter that takes whatever is there passes")
