@@ -51,7 +51,9 @@ type server struct {
 	cmd  *exec.Cmd
 	log  *syncBuffer
 
-	HTTP, HTTPS, Admin string
+	HTTP, HTTPS, Telnet, Graphite, Pickle, Admin string
+
+	scrapes int // how often metrics were asked for
 }
 
 // start runs `penstock serve` on a data directory with free ports, and waits until it is ready. It is stopped when the test ends.
@@ -114,14 +116,15 @@ func (s *server) waitReady(atMost time.Duration) {
 
 func (s *server) findAddresses() bool {
 	var all struct {
-		PID                int
-		HTTP, HTTPS, Admin string
+		PID                                          int
+		HTTP, HTTPS, Telnet, Graphite, Pickle, Admin string
 	}
 	text, err := os.ReadFile(filepath.Join(s.dir, "addresses.json"))
 	if err != nil || json.Unmarshal(text, &all) != nil || all.PID != s.cmd.Process.Pid {
 		return false
 	}
 	s.HTTP, s.HTTPS, s.Admin = all.HTTP, all.HTTPS, all.Admin
+	s.Telnet, s.Graphite, s.Pickle = all.Telnet, all.Graphite, all.Pickle
 	return true
 }
 
@@ -167,6 +170,7 @@ func (s *server) get(path string) (status int, body string) {
 // metric is the value of one line of /metrics, named with its labels; 0 when it is not there.
 func (s *server) metric(name string) (value float64) {
 	s.t.Helper()
+	s.scrapes++
 	status, body := s.get("/metrics")
 	if status != http.StatusOK {
 		s.t.Fatalf("/metrics: %d %s", status, body)
@@ -219,7 +223,7 @@ func (s *server) tail(args ...string) []string {
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
 
-// pump sends one and the same request over and over, on connections that stay open, and wants 202 for each.
+// pump sends one and the same request over and over, on connections that stay open, and wants success for each.
 type pump struct {
 	t       testing.TB
 	request []byte
@@ -266,28 +270,12 @@ func (p *pump) sendOne(c net.Conn, n, depth int) error {
 			return err
 		}
 		for range depth {
-			if err := readAccepted(in); err != nil {
+			if err := readSuccess(in); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// readAccepted reads one answer, which must be a 202 without a body.
-func readAccepted(in *bufio.Reader) error {
-	for first := true; ; first = false {
-		line, err := in.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		if first && !bytes.HasPrefix(line, []byte("HTTP/1.1 202 ")) {
-			return fmt.Errorf("the answer was %q", line)
-		}
-		if len(line) <= 2 {
-			return nil
-		}
-	}
 }
 
 // addEvents is a raw add_events request.
