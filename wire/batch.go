@@ -95,14 +95,15 @@ func (b *Batch) Close(text []byte) []byte {
 		b.scratch = b.scratch[:at+n]
 		return b.scratch[at : at+n : at+n]
 	}
-	b.scratch = append(make([]byte, 0, max(2*cap(b.scratch), 2*n, 4096)), text...)
-	return b.scratch[:n:n]
+	kept := b.Scratch(n)
+	copy(kept, text)
+	return kept
 }
 
 // Drop gives up what was appended to an opened slice. A slab that was too small for it grows all the same, so that a worker that
 // sees such requests again and again allocates for the first only.
 func (b *Batch) Drop(text []byte) {
-	if !b.inPlace(text) {
+	if cap(text) > cap(b.scratch)-len(b.scratch) {
 		b.scratch = make([]byte, 0, max(2*cap(b.scratch), 2*cap(text), 4096))
 	}
 }

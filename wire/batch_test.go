@@ -2,7 +2,9 @@ package wire
 
 import (
 	"bytes"
+	"math/rand/v2"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -62,5 +64,144 @@ func TestBatch_AddPointsIntoRecords(t *testing.T) {
 				t.Fatalf("record %d has time %d", i, r.Time)
 			}
 		}
+	}
+}
+
+// What was opened and closed lies with other scratch as if it had been asked for in one piece: it stays, through any growth and
+// whatever is dropped in between, and no two pieces overlap, not even by append.
+func TestBatch_OpenCloseStays(t *testing.T) {
+	r := rand.New(rand.NewPCG(14, 1))
+	var b Batch
+	for round := range 60 {
+		b.Reset()
+		var pieces [][]byte
+		var want []string
+		for i := range r.IntN(200) {
+			text := strings.Repeat(string(rune('a'+i%26)), r.IntN(1<<r.IntN(14)))
+			var piece []byte
+			switch r.IntN(4) {
+			case 0: // bit by bit
+				piece = b.Open()
+				for at := 0; at < len(text); {
+					n := min(1+r.IntN(300), len(text)-at)
+					piece = append(piece, text[at:at+n]...)
+					at += n
+				}
+				piece = b.Close(piece)
+			case 1: // not from Open at all
+				piece = b.Close([]byte(text))
+			case 2:
+				b.Drop(append(b.Open(), text...))
+				continue
+			case 3:
+				piece = b.Scratch(len(text))
+				copy(piece, text)
+			}
+			_ = append(piece, '#') // must not reach the next piece
+			pieces, want = append(pieces, piece), append(want, text)
+		}
+		for i := range pieces {
+			if string(pieces[i]) != want[i] {
+				t.Fatalf("round %d: piece %d of %d bytes was overwritten: %.40q", round, i, len(want[i]), pieces[i])
+			}
+		}
+	}
+}
+
+// Closing nothing is fine, on a new batch and on a full one.
+func TestBatch_CloseNothing(t *testing.T) {
+	var b Batch
+	for range 2 {
+		if got := b.Close(b.Open()); len(got) != 0 {
+			t.Errorf("%q", got)
+		}
+		b.Drop(b.Open())
+		b.Close(nil)
+		b.Drop(nil)
+		b.Scratch(cap(b.scratch) - len(b.scratch))
+		b.Scratch(4096 - len(b.scratch)%4096)
+		b.Scratch(cap(b.scratch) - len(b.scratch))
+	}
+}
+
+// What did not fit once fits after it was dropped, so that it is paid for once only.
+func TestBatch_DropGrows(t *testing.T) {
+	var b Batch
+	text := strings.Repeat("x", 100_000)
+	kept := b.Close(append(b.Open(), "kept"...))
+	b.Drop(append(b.Open(), text...))
+	if room := cap(b.Open()); room < len(text) {
+		t.Errorf("after a text of %d bytes was dropped there is room for %d", len(text), room)
+	}
+	before := &b.Open()[:1][0]
+	b.Drop(append(b.Open(), text...))
+	if &b.Open()[:1][0] != before || string(kept) != "kept" {
+		t.Error("a text that fits is dropped, and the slab moves")
+	}
+}
+
+// The first MaxRejects of the refused parts are kept, and all are counted.
+func TestBatch_Refuse(t *testing.T) {
+	var b Batch
+	for _, n := range []int{0, 3, MaxRejects - 1, MaxRejects, MaxRejects + 1, 3 * MaxRejects, 1} {
+		b.Reset()
+		raw := make([]byte, n)
+		for i := range n {
+			fault := b.Refuse(BadField, i, raw[i:]).Because([]byte("because"))
+			if fault.Code != BadField || fault.Offset != i || len(fault.Raw) != n-i || string(fault.Detail) != "because" {
+				t.Fatalf("part %d of %d: %+v", i, n, fault)
+			}
+		}
+		kept, all := b.Rejected()
+		if all != n || len(kept) != min(n, MaxRejects) {
+			t.Fatalf("%d refused: %d kept, %d counted", n, len(kept), all)
+		}
+		for i := range kept {
+			if kept[i].Offset != i || len(kept[i].Raw) != n-i || string(kept[i].Detail) != "because" {
+				t.Fatalf("part %d of %d is kept as %+v", i, n, kept[i])
+			}
+		}
+		if fault := b.Fail(TooMany, 7); fault.Code != TooMany || fault.Offset != 7 || fault.Raw != nil || fault.Detail != nil {
+			t.Errorf("after %d refused parts the request fails with %+v", n, fault)
+		}
+	}
+	b.Reset()
+	if kept, all := b.Rejected(); len(kept) != 0 || all != 0 {
+		t.Errorf("Reset left %d of %d refused parts", len(kept), all)
+	}
+	for _, left := range b.rejects[:cap(b.rejects)] {
+		if left.Raw != nil || left.Detail != nil {
+			t.Fatal("after Reset a refused part is still held")
+		}
+	}
+}
+
+// Clear takes the records back, all of them and nothing else.
+func TestBatch_Clear(t *testing.T) {
+	var b Batch
+	b.Items, b.Echo = 3, []byte("echo")
+	scratch := b.Scratch(3)
+	copy(scratch, "abc")
+	for range 20 {
+		*b.Add() = Record{Topic: scratch, Key: scratch, Value: scratch, Time: 1}
+	}
+	b.Refuse(BadName, 5, scratch)
+	b.Clear()
+	if len(b.Records) != 0 {
+		t.Errorf("%d records are left", len(b.Records))
+	}
+	for _, left := range b.Records[:cap(b.Records)] {
+		if left.Value != nil || left.Topic != nil || left.Key != nil || left.Time != 0 {
+			t.Fatal("a record that was taken back is still held")
+		}
+	}
+	next := b.Scratch(3)
+	copy(next, "def")
+	kept, all := b.Rejected()
+	if string(scratch) != "abc" || all != 1 || string(kept[0].Raw) != "abc" || b.Items != 3 || string(b.Echo) != "echo" {
+		t.Errorf("scratch %q, %d refused, items %d, echo %q", scratch, all, b.Items, b.Echo)
+	}
+	if r := b.Add(); r.Value != nil || r.Time != 0 {
+		t.Errorf("a new record has an old one's fields: %+v", r)
 	}
 }

@@ -62,7 +62,7 @@ func TestText_AgreesWithEncodingJSON(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 1))
 	var text Text
 	var b Batch
-	for range 50_000 {
+	for range 20_000 {
 		quoted := randomQuoted(r)
 		var want string
 		if err := json.Unmarshal([]byte(quoted), &want); err != nil {
