@@ -140,3 +140,15 @@ func TestAllocations_Formats(t *testing.T) {
 		}
 	}
 }
+
+// Finding a series again in a slab that is full costs once, not every time.
+func TestAllocations_SeriesInAFullSlab(t *testing.T) {
+	var b Batch
+	var series Series
+	m, from := Metric{Name: []byte("cpu")}, Source{Wire: "w"}
+	series.Of(&m, from, &b)
+	b.Scratch(cap(b.scratch) - len(b.scratch))
+	if n := testing.AllocsPerRun(100, func() { series.Of(&m, from, &b) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
