@@ -6,7 +6,7 @@ CYCLES ?= 10000
 SEED ?= 1
 EVENTS ?= 5000000
 
-.PHONY: help build check test race fuzz bench load torture mallocs
+.PHONY: help build check test race clients fuzz bench load torture mallocs
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,10 @@ test: ## every test
 
 race: ## every test but the long ones, under the race detector
 	$(GO) test -count=1 -race -short -timeout 15m ./...
+
+clients: ## the wires' real clients, installed where they are missing, against the real binary
+	appliance/e2e/clients/install.sh
+	PENSTOCK_CLIENTS=all $(GO) test -count=1 -timeout 5m -v -run '^TestClient' ./appliance/e2e
 
 fuzz: ## each fuzz target for FUZZTIME (60s)
 	@for target in $$($(GO) test -list '^Fuzz' ./fuzz | grep '^Fuzz'); do \

@@ -234,7 +234,7 @@ func eachGoFile(t *testing.T, f func(path string, file *ast.File, set *token.Fil
 			return err
 		}
 		if d.IsDir() {
-			if hidden := strings.HasPrefix(d.Name(), ".") && d.Name() != root; hidden || d.Name() == "testdata" {
+			if hidden := strings.HasPrefix(d.Name(), ".") && d.Name() != root; hidden || d.Name() == "testdata" || d.Name() == "node_modules" {
 				return fs.SkipDir
 			}
 			return nil

@@ -76,7 +76,7 @@ func TestNothingUntidy(t *testing.T) {
 		}
 		name := d.Name()
 		if d.IsDir() {
-			if name == ".git" || name == "testdata" || name == "results" {
+			if name == ".git" || name == "testdata" || name == "results" || name == "node_modules" {
 				return filepath.SkipDir
 			}
 			return nil

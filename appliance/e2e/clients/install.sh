@@ -1,0 +1,30 @@
+#!/bin/sh
+# Installs what is missing of the clients that the end-to-end tests run, on Debian and its kin. Where that starts services, Debian starts
+# carbon-c-relay and collectd too; the tests run their own.
+set -eu
+cd "$(dirname "$0")"
+
+packages=
+need() { # program, package
+	command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || packages="$packages $2"
+}
+need bash bash
+need curl curl
+need nc netcat-openbsd
+need python3 python3
+need node nodejs
+need npm npm
+need carbon-c-relay carbon-c-relay
+need collectd collectd-core
+/sbin/ldconfig -p | grep -q 'libyajl\.so\.2' || packages="$packages libyajl2" # collectd's write_http; only recommended there
+
+if [ -n "$packages" ]; then
+	root=
+	[ "$(id -u)" = 0 ] || root=sudo
+	$root apt-get update -q
+	$root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $packages
+fi
+
+# the optional ones are for syslog, hash rings and Windows
+[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --omit=optional --ignore-scripts --no-audit --no-fund
+go build -o /dev/null ./...
