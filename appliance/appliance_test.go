@@ -32,8 +32,12 @@ func quiet(t *testing.T) config.Config {
 	return c
 }
 
-// itsOwnBroom: fasthttp's goroutine that tidies idle workers looks whether it should end every ten seconds only.
-var itsOwnBroom = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2")
+// itsOwnBroom and itsOwnClock: fasthttp's goroutine that tidies idle workers looks whether it should end every ten seconds only, and
+// the one that writes the Date header's text once a second is the process's.
+var (
+	itsOwnBroom = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2")
+	itsOwnClock = goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1")
+)
 
 func logTo(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
@@ -54,7 +58,7 @@ func get(t *testing.T, url string) (status int, body string) {
 
 // TestLife follows an appliance from Open to Close through what its admin listener says, and looks for what it leaves behind.
 func TestLife(t *testing.T) {
-	defer goleak.VerifyNone(t, itsOwnBroom)
+	defer goleak.VerifyNone(t, itsOwnBroom, itsOwnClock)
 	c := quiet(t)
 	a, err := Open(c, logTo(t.Output()))
 	if err != nil {
@@ -138,7 +142,7 @@ func TestOpenFails(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), itsOwnBroom)
+			defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), itsOwnBroom, itsOwnClock)
 			c := quiet(t)
 			test.spoil(&c)
 			a, err := Open(c, logTo(t.Output()))
@@ -195,7 +199,7 @@ func TestAppliancesThatListenLess(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), itsOwnBroom)
+			defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), itsOwnBroom, itsOwnClock)
 			c := quiet(t)
 			test.less(&c)
 			a, err := Open(c, logTo(t.Output()))

@@ -94,7 +94,7 @@ func (m *merger) load(s *source) {
 			return
 		}
 		s.next = r.Offset
-		if r.Time >= s.after && r.Time < s.before {
+		if r.Time >= s.after && (r.Time < s.before || s.before == allTime) {
 			s.head, s.loaded = r, true
 			return
 		}
@@ -155,7 +155,7 @@ func (m *merger) close() {
 	}
 }
 
-// noTime and allTime bound no record's time.
+// noTime and allTime bound no record's time, the last time there is included.
 const (
 	noTime  = math.MinInt64
 	allTime = math.MaxInt64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/url"
 	"strings"
 	"testing"
@@ -257,6 +258,17 @@ func TestTimesOutOfOrder(t *testing.T) {
 	}
 	got := a.get(records("t", "from", "5ms", "until", "7ms"))
 	if fmt.Sprint(places(a.lines(got))) != "[0:0 0:5]" {
+		t.Errorf("%s", got.body)
+	}
+}
+
+// A record's time can be any, and the edges are read like the rest.
+func TestTimesAtTheEdges(t *testing.T) {
+	a := start(t, t.TempDir(), 1)
+	for i, ms := range []int64{math.MaxInt64, 0, math.MinInt64, -1} {
+		a.put("t", record("k", fmt.Sprint(i), ms))
+	}
+	if got := a.get(records("t")); fmt.Sprint(places(a.lines(got))) != "[0:0 0:1 0:2 0:3]" {
 		t.Errorf("%s", got.body)
 	}
 }
