@@ -94,6 +94,8 @@ func (l *list) next() bool {
 	return true
 }
 
+const nullBody = "Event body cannot be null"
+
 // fail notes that the event just read is none.
 func (l *list) fail(message string) {
 	l.failed = append(l.failed, failure{l.count - 1, message})

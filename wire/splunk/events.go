@@ -39,7 +39,7 @@ func (p *eventsParser) event(from wire.Source, topic []byte, now int64) {
 		}
 	}
 	if body == nil {
-		p.fail("Event body cannot be null")
+		p.fail(nullBody)
 	}
 	if p.fault != nil || len(p.failed) > 0 {
 		return // there is nothing to lay any more

@@ -37,7 +37,8 @@
 //   - Without a type it is "g", without a unit "none". [decided] "" is without.
 //   - A value that is absent is 0, as the OpenAPI description says, against the manual. Numbers are kept as sent. [decided] One of more
 //     than 64 bytes, or that no double holds, is INVALID_DATA.
-//   - [decided] An empty body, and a name that is absent or empty, fail the event like a body that is null.
+//   - [decided] An empty body, and a name that is absent or empty, fail the event like a body that is null, with the messages "Event
+//     body cannot be empty" and "Metric name cannot be empty".
 //   - [decided] A metric has at most 1,000 dimensions, and what all metrics of a request inherit may come to 8 MiB: more is 413. What is
 //     written once and inherited ten thousand times would else make gigabytes of one MiB.
 //   - The id goes into the record of each of the event's metrics. Points of one series, id included, share a record.
@@ -45,7 +46,8 @@
 // Files: multipart/form-data with the file in the part "upfile". [decided] One event record a file, at the time of arrival: body is the
 // file's text, or its base64 where it is not UTF-8 or holds a zero byte; attributes are {"filename":…} and, for base64,
 // "encoding":"base64"; source is the file's name. Several upfile parts are several records and other parts are dropped; a reply names
-// the first file. A name is what follows the last slash, as in Go. At most 100 parts. See multipart.
+// the first file. A name is what follows the last slash, as in Go, and may be missing, as when the SDK sends a stream. Without an
+// upfile part details is Go's "http: no such file". At most 100 parts. See multipart.
 //
 // Replies: 200, or 201 for files, as in the table of the tests [C][D]. A refusal is
 //

@@ -100,7 +100,7 @@ func (p *metricsParser) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 func (p *metricsParser) event(from wire.Source, now int64) {
 	p.metrics, p.dimensions = p.metrics[:0], p.dimensions[:0]
 	var inherit defaults
-	failed := "Event body cannot be null"
+	failed := nullBody
 	e := envelope{time: now}
 	if p.enter('{', p.element) {
 		for p.r.Next() {
@@ -125,21 +125,18 @@ func (p *metricsParser) event(from wire.Source, now int64) {
 // readBody reads an event's metrics, and says what is wrong with them.
 func (p *metricsParser) readBody() (failed string) {
 	p.metrics = p.metrics[:0]
-	if p.r.Kind() == 'n' {
-		failed = "Event body cannot be null"
-	}
 	if !p.enter('[', p.body) {
-		return failed
+		return nullBody
 	}
-	for p.r.Next() {
+	failed = "Event body cannot be empty"
+	for nameless := false; p.r.Next(); {
 		m := p.readMetric()
-		if len(m.name) == 0 {
+		if nameless = nameless || len(m.name) == 0; nameless {
 			failed = "Metric name cannot be empty"
+			continue
 		}
+		failed = ""
 		p.metrics = append(p.metrics, m)
-	}
-	if len(p.metrics) == 0 {
-		failed = "Event body cannot be empty"
 	}
 	return failed
 }

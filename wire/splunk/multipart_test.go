@@ -1,0 +1,130 @@
+package splunk
+
+import (
+	"bytes"
+	"math/rand/v2"
+	mime "mime/multipart"
+	"slices"
+	"strings"
+	"testing"
+
+	"penstock/wire"
+)
+
+func TestParameter(t *testing.T) {
+	f := func(value, name, want string, wantOK bool) {
+		t.Helper()
+		got, ok := parameter([]byte(value), name, new(wire.Batch))
+		if string(got) != want || ok != wantOK {
+			t.Errorf("%s of %s: %q, %v; want %q, %v", name, value, got, ok, want, wantOK)
+		}
+	}
+	f(``, "a", "", false)
+	f(`a=1`, "a", "", false) // what stands before the first semicolon is no parameter
+	f(`x;a=1`, "a", "1", true)
+	f(`x; A = 1 `, "a", "1", true)
+	f(`x;a=1;a=2`, "a", "1", true)
+	f(`x;b=1;a=2`, "a", "2", true)
+	f(`x;;b;a=2`, "a", "2", true)
+	f(`x;a`, "a", "", false)
+	f(`x;a=`, "a", "", true)
+	f(`x;a=;b=1`, "a", "", true)
+	f(`x;a=b=c`, "a", "b=c", true)
+	f(`x;a=""`, "a", "", true)
+	f(`x;a="1;b=2";b=3`, "b", "3", true)
+	f(`x;a="\"";b=3`, "b", "3", true)
+	f(`x;a="\"\\\";"`, "a", `"\";`, true)
+	f(`x;a="c:\d\e"`, "a", `c:\d\e`, true)
+	f(`x;a="1`, "a", "", false)
+	f(`x;a="1;b=2`, "b", "", false)
+	f(`x;a="1\"`, "a", "", false)
+	f(`x;a="1" ; b=2`, "b", "2", true)
+	f(`x;a="1"junk;b=2`, "b", "2", true)
+	f("x;\r\n\ta=\r\n 1", "a", "1", true)
+}
+
+func TestFileName(t *testing.T) {
+	f := func(disposition, want string) {
+		t.Helper()
+		got := fileName([]byte(disposition), new(wire.Batch))
+		if string(got) != want || (got == nil) != (want == "") {
+			t.Errorf("%s: %q, want %q", disposition, got, want)
+		}
+	}
+	f(`form-data`, "")
+	f(`form-data; filename=""`, "")
+	f(`form-data; filename="/"`, "")
+	f(`form-data; filename="a"`, "a")
+	f(`form-data; filename="a/b"`, "b")
+	f(`form-data; filename="a/b//"`, "b")
+	f(`form-data; filename="../.."`, "..")
+	f(`form-data; filename*=UTF-8''a%2Fb`, "b")
+	f(`form-data; filename*=utf-8'en'%C3%A9`, "é")
+	f(`form-data; filename*=iso-8859-1''%E9`, "")
+	f(`form-data; filename*=UTF-8`, "")
+	f(`form-data; filename="a"; filename*=UTF-8''b`, "a")
+}
+
+// Whatever files mime/multipart writes come out as they went in; and cut anywhere, the body is refused.
+func TestMultipart_SurvivesTheTrip(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	words := []string{"\r\n", "--", "-", "\r", "\n", "b", "bb", "\r\n--b", "\r\n--bb", "\r\n--bb-", "x", "\x00", "\xff", " ", "--bb\r\n", "--bb--"}
+	for range 3000 {
+		var want []string
+		var body bytes.Buffer
+		w := mime.NewWriter(&body)
+		if err := w.SetBoundary("bbb"); err != nil {
+			t.Fatal(err)
+		}
+		for range r.IntN(4) {
+			var content strings.Builder
+			for range r.IntN(12) {
+				content.WriteString(words[r.IntN(len(words))])
+			}
+			if strings.Contains(content.String(), "\r\n--bbb") || strings.HasPrefix(content.String(), "--bbb") {
+				continue
+			}
+			want = append(want, content.String())
+			part, _ := w.CreateFormFile("upfile", "f")
+			part.Write([]byte(content.String())) // to memory: it does not fail
+		}
+		w.Close()
+		walk := func(body []byte) (got []string, code wire.Code) {
+			m, ok := openMultipart([]byte(w.FormDataContentType()), body, new(wire.Batch))
+			if !ok {
+				return nil, wire.BadMultipart
+			}
+			for m.next() {
+				got = append(got, string(m.content))
+			}
+			return got, m.code
+		}
+		whole := body.Bytes()
+		if got, code := walk(whole); !slices.Equal(got, want) || code != wire.OK {
+			t.Fatalf("%q: %v, %q; want %q", whole, code, got, want)
+		}
+		end := len(whole) - len("\r\n")
+		if got, code := walk(whole[:end]); !slices.Equal(got, want) || code != wire.OK {
+			t.Fatalf("%q: %v, %q; want %q", whole[:end], code, got, want)
+		}
+		cut := r.IntN(end)
+		if got, code := walk(whole[:cut]); code == wire.OK {
+			t.Fatalf("%q was cut and gives %q", whole[:cut], got)
+		}
+	}
+}
+
+// Bodies that are all delimiters, or nearly, are read in no time.
+func TestMultipart_Hostile(t *testing.T) {
+	for _, boundary := range []string{"-", "b", strings.Repeat("-", boundaryMost), `" "`, `"- -"`, strings.Repeat("ab", 35)} {
+		bare := strings.Trim(boundary, `"`)
+		for _, each := range []string{"-", "\r\n--", "\r\n--" + bare, "\r\n--" + bare + " ", "\n--" + bare + "-", "--" + bare, "\r", "\n", " ",
+			"\r\n--" + bare + "\r\n", "\r\n--" + bare + "\r\n\r\n"} {
+			body := "--" + bare + "\r\n\r\n" + strings.Repeat(each, MaxBody/len(each)-100)
+			var b wire.Batch
+			if fault := new(filesParser).Parse(files("multipart/form-data; boundary="+boundary, body), &b); fault == nil || len(b.Records) > 0 {
+				t.Errorf("boundary %q, %q: %v with %d records", boundary, each, fault, len(b.Records))
+			}
+		}
+	}
+}
