@@ -292,8 +292,11 @@ func TestGolden_ProtocolsAgree(t *testing.T) {
 		}
 		return string(text)
 	}
-	want := read("protocol2_tuples")
+	want, odd := read("protocol2_tuples"), read("odd_names_2")
 	for protocol := range highestProtocol + 1 {
+		if name := fmt.Sprintf("odd_names_%d", protocol); read(name) != odd {
+			t.Errorf("%s.want differs from odd_names_2.want", name)
+		}
 		for _, form := range []string{"tuples", "lists"} {
 			if name := fmt.Sprintf("protocol%d_%s", protocol, form); read(name) != want {
 				t.Errorf("%s.want differs from protocol2_tuples.want", name)

@@ -94,6 +94,10 @@ dumped("shapes", "what is no (name, (time, value)) costs itself only",
        [("a.h.x", (1474921202, 1)), "a.h.x", 7, (), ("a.h.x",), ("a.h.x", 1474921202, 1), ("a.h.x", (1474921202,)),
         ("a.h.x", (1, 2, 3)), (5, (1474921202, 1)), ((1474921202, 1), "a.h.x"), None, ("a.h.x", [1474921203, 2]),
         ["a.h.x", (1474921204, 3)]], 2)
+ODD = ["back\\slash", "\\u0041", "\\\\U0001f600", "new\nline\r\n", "nul\0", "\x1a", "quote'\"", "\x80\xff", "\u2028", "\ufffd", "\U0010ffff", " "]
+for protocol in range(6):
+    dumped("odd_names_%d" % protocol, "characters that protocols 0 to 5 write in ways of their own",
+           [("a." + odd + ".x", (1474921202, i)) for i, odd in enumerate(ODD)], protocol)
 dumped("empty_list", "no points", [], 2)
 
 # Whole frames that are refused.
