@@ -112,6 +112,7 @@ func (e *exposition) intake(s intake.Stats) {
 	e.family("penstock_connection_errors_total", "counter", "Connections that ended in an error.")
 	e.sample(s.LogEvents)
 	e.listeners(s.Listeners)
+	e.streams(s.Streams)
 }
 
 func (e *exposition) listeners(all []intake.ListenerStats) {
@@ -136,6 +137,22 @@ func (e *exposition) listeners(all []intake.ListenerStats) {
 		{"penstock_http_panics_total", "counter", "Requests that hit a bug.", func(l *intake.ListenerStats) uint64 { return l.Panics }},
 	} {
 		each(e, all, byListener, m.name, m.kind, m.help, m.value)
+	}
+}
+
+func (e *exposition) streams(all []intake.StreamStats) {
+	byStream := func(_ int, s *intake.StreamStats) []string { return []string{"stream", s.Name} }
+	for _, m := range []struct {
+		name, kind, help string
+		value            func(s *intake.StreamStats) uint64
+	}{
+		{"penstock_stream_frames_total", "counter", "Lines or frames read.", func(s *intake.StreamStats) uint64 { return s.Frames }},
+		{"penstock_stream_datagrams_total", "counter", "Datagrams read; what the kernel dropped before is in its own statistics.",
+			func(s *intake.StreamStats) uint64 { return s.Datagrams }},
+		{"penstock_stream_cut_total", "counter", "Connections closed for bytes that are no frames, or for want of memory.", func(s *intake.StreamStats) uint64 { return s.Cut }},
+		{"penstock_stream_waits_total", "counter", "Times that a batch had to wait for room; its sender waits with it.", func(s *intake.StreamStats) uint64 { return s.Waits }},
+	} {
+		each(e, all, byStream, m.name, m.kind, m.help, m.value)
 	}
 }
 

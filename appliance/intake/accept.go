@@ -13,10 +13,11 @@ import (
 
 // door is one listening socket: it accepts for ever, counts, and knows its open connections.
 //
-// It is the net.Listener fasthttp serves from. fasthttp stops serving at the first accept error that is not a timeout, and
+// Where HTTP is spoken it is the net.Listener fasthttp serves from. fasthttp stops serving at the first accept error that is not a timeout, and
 // running out of descriptors is such an error; so no error but "closed" leaves Accept.
 type door struct {
-	scheme  string // "http", "https": a label
+	scheme  string // "http", "https", or a stream's name: a label
+	frames  bool   // a stream's door
 	socket  net.Listener
 	secure  func(*conn) net.Conn // puts TLS around a connection; nil on a plain door
 	crowd   *crowd

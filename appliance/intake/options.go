@@ -15,8 +15,9 @@ import (
 
 // Options says where to listen, what to speak, and how much a client may take. Zero values are the defaults named beside them.
 type Options struct {
-	HTTP, HTTPS string // "host:port"; port 0 picks one; "" or "off" opens no such door
-	Listeners   int    // sockets for each address; 0 = one per core
+	HTTP, HTTPS string            // "host:port"; port 0 picks one; "" or "off" opens no such door
+	Streams     map[string]string // by a stream's name: "host:port", likewise; datagrams come to the same port
+	Listeners   int               // sockets for each address; 0 = one per core
 
 	CertFile, KeyFile string // PEM files; both empty = a self-signed certificate, made on first start in DataDir/tls
 	DataDir           string // only used for that certificate
@@ -46,6 +47,8 @@ type Options struct {
 	WriteTimeout     time.Duration // a reply; 30 s
 	IdleTimeout      time.Duration // between requests of a connection; 120 s
 
+	StreamIdleTimeout time.Duration // silence of a stream's connection; 5 min
+
 	Logger *slog.Logger // nil = slog.Default()
 }
 
@@ -61,6 +64,7 @@ func (o Options) withDefaults() (Options, error) {
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, 30*time.Second)
 	o.WriteTimeout = cmp.Or(o.WriteTimeout, 30*time.Second)
 	o.IdleTimeout = cmp.Or(o.IdleTimeout, 120*time.Second)
+	o.StreamIdleTimeout = cmp.Or(o.StreamIdleTimeout, 5*time.Minute)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
@@ -105,6 +109,7 @@ func (o *Options) check() error {
 		{"read timeout", o.ReadTimeout},
 		{"write timeout", o.WriteTimeout},
 		{"idle timeout", o.IdleTimeout},
+		{"stream idle timeout", o.StreamIdleTimeout},
 	} {
 		if d.value <= 0 {
 			return fmt.Errorf("intake: %s is %v; it must be positive: a client that is waited for without end is never let go", d.name, d.value)

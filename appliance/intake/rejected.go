@@ -24,16 +24,14 @@ const (
 
 var keyMask = []byte("***")
 
-// layRejected adds the records of the batch's refused parts to the batch. peer may be zero.
+// layRejected adds the records of the batch's refused parts to the batch, of those that it was not asked for yet. peer may be zero.
 func (w *worker) layRejected(wireName string, peer netip.Addr, now int64) {
 	parts, _ := w.batch.Rejected()
-	room := rejectedMost
-	for i := range parts {
-		if room <= 0 {
-			return
-		}
-		room -= w.layReject(wireName, &parts[i], parts[i].Raw, peer, now)
+	for i := w.asked; i < len(parts) && w.toldBytes < rejectedMost; i++ {
+		w.toldBytes += w.layReject(wireName, &parts[i], parts[i].Raw, peer, now)
+		w.told++
 	}
+	w.asked = len(parts)
 }
 
 // layRefusal adds the record of a request refused whole. The fault stays as it is.

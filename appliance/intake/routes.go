@@ -16,6 +16,7 @@ type routes struct {
 	byPath   map[string]*methods
 	patterns []*pattern // paths with braces, the most exact first
 	count    int
+	streams  int // of all formats
 }
 
 // methods is what one path can do.
@@ -42,6 +43,7 @@ func newRoutes(formats []wire.Format) (*routes, error) {
 	r := &routes{byPath: make(map[string]*methods)}
 	byPattern := map[string]*methods{}
 	for i, f := range formats {
+		r.streams += len(f.Streams)
 		for _, door := range f.Routes {
 			if door.Reply == nil || len(door.Methods) == 0 || !strings.HasPrefix(door.Path, "/") {
 				panic(fmt.Sprintf("BUG: wire %s has an incomplete route %q", f.Name, door.Path))

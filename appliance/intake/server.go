@@ -17,7 +17,10 @@ import (
 type Server struct {
 	opt        Options
 	routes     *routes
-	doors      []*door
+	doors      []*door // of HTTP
+	streams    []*streamDoor
+	datagrams  []*datagramDoor
+	streamsOf  []*streamOf
 	engine     fasthttp.Server
 	certs      *keyring // nil without https
 	keys       *keys
@@ -56,10 +59,7 @@ func New(o Options) (*Server, error) {
 	}
 	s.setEngine()
 	if err := s.openDoors(); err != nil {
-		for _, d := range s.doors {
-			err = errors.Join(err, d.Close())
-		}
-		return nil, err
+		return nil, errors.Join(err, s.shut())
 	}
 	return s, nil
 }
@@ -114,14 +114,31 @@ func (s *Server) openDoors() error {
 			s.doors = append(s.doors, s.newDoor(at.scheme, l))
 		}
 	}
-	if len(s.doors) == 0 {
-		return errors.New("intake: no address to listen on")
-	}
 	crowd := newCrowd(s.opt.MaxConnections, s.opt.MaxConnsPerIP)
 	for _, d := range s.doors {
 		d.crowd, d.room = crowd, &s.room
 	}
+	if err := s.openStreams(crowd); err != nil {
+		return err
+	}
+	if len(s.doors)+len(s.streams) == 0 {
+		return errors.New("intake: no address to listen on")
+	}
 	return nil
+}
+
+// shut closes every socket that listens; nobody is served any more than before.
+func (s *Server) shut() (err error) {
+	for _, d := range s.doors {
+		err = errors.Join(err, d.Close())
+	}
+	for _, d := range s.streams {
+		err = errors.Join(err, d.Close())
+	}
+	for _, d := range s.datagrams {
+		err = errors.Join(err, d.close())
+	}
+	return err
 }
 
 func (s *Server) newDoor(scheme string, l net.Listener) *door {
@@ -141,7 +158,7 @@ func (s *Server) newDoor(scheme string, l net.Listener) *door {
 }
 
 func (s *Server) newWorker(left used) *worker {
-	w := &worker{counts: left.counts, ticket: left.ticket, parsers: make([]wire.Parser, s.routes.count)}
+	w := &worker{counts: left.counts, ticket: left.ticket, parsers: make([]wire.Parser, s.routes.count+s.routes.streams)}
 	if w.counts == nil {
 		w.counts = newTally(len(s.opt.Formats))
 	}
@@ -153,6 +170,15 @@ func (s *Server) newWorker(left used) *worker {
 
 // Serve answers clients until Close. It returns nil then, and an error only if a door ended by itself.
 func (s *Server) Serve() error {
+	var streams sync.WaitGroup
+	for _, d := range s.streams {
+		streams.Go(d.serve)
+	}
+	for _, d := range s.datagrams {
+		streams.Go(d.read)
+		streams.Go(d.store)
+	}
+	defer streams.Wait()
 	ended := make(chan error, len(s.doors))
 	for _, d := range s.doors {
 		go func() { ended <- s.engine.Serve(d) }()
@@ -164,10 +190,13 @@ func (s *Server) Serve() error {
 	return err
 }
 
-// Addrs are the addresses listened on, by scheme: "http" and "https".
+// Addrs are the addresses listened on, by scheme: "http", "https", and the names of streams, whose datagrams come to the same port.
 func (s *Server) Addrs() map[string]net.Addr {
 	addrs := make(map[string]net.Addr)
 	for _, d := range s.doors {
+		addrs[d.scheme] = d.Addr()
+	}
+	for _, d := range s.streams {
 		addrs[d.scheme] = d.Addr()
 	}
 	return addrs
@@ -189,6 +218,12 @@ func (s *Server) Close(ctx context.Context) error {
 }
 
 func (s *Server) close(ctx context.Context) error {
+	streams := make(chan error, 1)
+	go func() { streams <- s.closeStreams(ctx) }()
+	return errors.Join(s.closeHTTP(ctx), <-streams)
+}
+
+func (s *Server) closeHTTP(ctx context.Context) error {
 	var err error
 	for _, d := range s.doors {
 		err = errors.Join(err, d.Close())

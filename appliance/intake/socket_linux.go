@@ -45,6 +45,55 @@ func listen(addr, flag string, n int) ([]net.Listener, error) {
 	return sockets, nil
 }
 
+// listenBoth opens n TCP sockets on an address and, with udp, n UDP sockets on the same port.
+func listenBoth(addr, flag string, n int, udp bool) ([]net.Listener, []*net.UDPConn, error) {
+	const tries = 8 // with port 0: the port that TCP was given may be taken for UDP
+	for try := 1; ; try++ {
+		sockets, err := listen(addr, flag, n)
+		if err != nil || !udp {
+			return sockets, nil, err
+		}
+		packets, err := listenPackets(sockets[0].Addr().String(), flag, n)
+		if err == nil {
+			return sockets, packets, nil
+		}
+		for _, l := range sockets {
+			_ = l.Close() // nothing was accepted from it
+		}
+		if _, port, _ := net.SplitHostPort(addr); port != "0" || try == tries {
+			return nil, nil, err
+		}
+	}
+}
+
+// listenPackets opens n UDP sockets on one address, between which the kernel shares the senders out.
+func listenPackets(addr, flag string, n int) ([]*net.UDPConn, error) {
+	probe, err := net.ListenPacket("udp", addr)
+	if err != nil {
+		return nil, explain(err, addr, flag)
+	}
+	if err := probe.Close(); err != nil {
+		return nil, fmt.Errorf("intake: %s: %w", addr, err)
+	}
+	shared := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return control(c, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	}}
+	var packets []*net.UDPConn
+	for range n {
+		p, err := shared.ListenPacket(context.Background(), "udp", addr)
+		if err != nil {
+			for _, p := range packets {
+				_ = p.Close() // nothing was read from it
+			}
+			return nil, explain(err, addr, flag)
+		}
+		socket := p.(*net.UDPConn)
+		_ = socket.SetReadBuffer(socketBuffer) // the kernel gives what it allows
+		packets = append(packets, socket)
+	}
+	return packets, nil
+}
+
 // halfOpen is how long sent bytes may stay unacknowledged before the kernel gives the peer up for gone.
 const halfOpen = 30 * time.Second
 

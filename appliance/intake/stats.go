@@ -5,6 +5,7 @@ import "penstock/wire"
 // Stats is what the front door has counted since it opened: plain numbers, read without stopping anybody.
 type Stats struct {
 	Listeners []ListenerStats
+	Streams   []StreamStats
 	Wires     []WireStats // in the order of Options.Formats
 	Shed      uint64      // requests answered busy because too many were in work
 	Buffered  int64       // bytes that large bodies hold now
@@ -23,7 +24,16 @@ type ListenerStats struct {
 	Malformed       uint64 // requests refused for their framing, size or slowness
 	Unrouted        uint64 // unknown path, or wrong method
 	BadPolicy       uint64 // unknown acknowledgement policy
-	Panics          uint64 // requests that hit a bug
+	Panics          uint64 // requests, or streams, that hit a bug
+}
+
+// StreamStats belongs to one stream, over all of its sockets.
+type StreamStats struct {
+	Name      string
+	Frames    uint64 // lines or frames
+	Datagrams uint64
+	Cut       uint64 // connections closed for bytes that are no frames, or for want of memory
+	Waits     uint64 // times that a batch had to wait for room
 }
 
 // WireStats belongs to one wire format. Received and what follows it count records, and one for a body refused whole:
@@ -43,19 +53,34 @@ func (s *Server) Stats() Stats {
 		st.Wires[i] = WireStats{Name: f.Name, RefusedBy: make([]uint64, len(wire.Codes())+1)}
 	}
 	for _, d := range s.doors {
-		st.Listeners = append(st.Listeners, ListenerStats{
-			Scheme: d.scheme, Address: d.Addr().String(), Open: d.openCount(),
-			Accepted: d.accepted.Load(), TurnedAway: d.turnedAway.Load(), AcceptErrors: d.acceptErrors.Load(),
-			Requests: d.requests.Load(), Malformed: d.malformed.Load(), Unrouted: d.unrouted.Load(),
-			BadPolicy: d.badPolicy.Load(), Panics: d.panics.Load(),
-		})
-		for _, t := range d.workers.tallies() {
-			for i := range t.wires {
-				st.Wires[i].add(&t.wires[i])
-			}
-		}
+		st.listener(d.scheme, d.Addr().String(), d.openCount(), &d.doorCounts, d.workers)
+	}
+	for _, d := range s.streams {
+		st.listener(d.scheme, d.Addr().String(), d.openCount(), &d.doorCounts, d.workers)
+	}
+	for _, d := range s.datagrams {
+		st.listener(d.Name+"/udp", d.socket.LocalAddr().String(), 0, &d.doorCounts, d.workers)
+	}
+	for _, of := range s.streamsOf {
+		c := &of.counts
+		st.Streams = append(st.Streams, StreamStats{of.Name, c.frames.Load(), c.datagrams.Load(), c.cut.Load(), c.waits.Load()})
 	}
 	return st
+}
+
+// listener adds one socket's numbers and those of its workers.
+func (st *Stats) listener(scheme, address string, open int, c *doorCounts, w *workers) {
+	st.Listeners = append(st.Listeners, ListenerStats{
+		Scheme: scheme, Address: address, Open: open,
+		Accepted: c.accepted.Load(), TurnedAway: c.turnedAway.Load(), AcceptErrors: c.acceptErrors.Load(),
+		Requests: c.requests.Load(), Malformed: c.malformed.Load(), Unrouted: c.unrouted.Load(),
+		BadPolicy: c.badPolicy.Load(), Panics: c.panics.Load(),
+	})
+	for _, t := range w.tallies() {
+		for i := range t.wires {
+			st.Wires[i].add(&t.wires[i])
+		}
+	}
 }
 
 // add adds one worker's counts. What became of a record is read before that it was received, so InFlight is never negative.

@@ -30,6 +30,10 @@ type worker struct {
 	zip     *gzip.Writer // made when first needed
 	zipped  bytes.Buffer
 
+	asked     int // refused parts of the batch that were to be kept so far
+	told      int // those of them that have a record in the batch
+	toldBytes int // which take so many bytes
+
 	owed   int // records counted as received whose end is not counted yet
 	owedTo *wireTally
 }
@@ -44,6 +48,7 @@ func (w *worker) release() {
 	w.request = wire.Request{}
 	w.outcome = wire.Outcome{}
 	w.key, w.peer = nil, netip.Addr{}
+	w.asked, w.told, w.toldBytes = 0, 0, 0
 	w.inflate.forget()
 	if w.zipped.Cap() > replyKeep {
 		w.zipped = bytes.Buffer{}
