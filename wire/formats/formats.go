@@ -3,6 +3,8 @@
 package formats
 
 import (
+	"fmt"
+
 	"penstock/wire"
 	"penstock/wire/cloudwisdom"
 	"penstock/wire/graphite"
@@ -11,13 +13,32 @@ import (
 	"penstock/wire/splunk"
 )
 
-// All returns every format, one a line, in the order they are shown to people. The slice is the caller's.
+// Settings are what formats can be told. The zero value is every vendor's default.
+type Settings struct {
+	Graphite graphite.Settings
+	Segment  segment.Settings
+}
+
+// All returns every format as it is by default, in the order they are shown to people. The slice is the caller's.
 func All() []wire.Format {
+	all, err := New(Settings{})
+	if err != nil {
+		panic("BUG: a format does not take its defaults: " + err.Error())
+	}
+	return all
+}
+
+// New returns every format, one a line. An error names the setting that is wrong.
+func New(s Settings) ([]wire.Format, error) {
+	lines, err := graphite.New(s.Graphite)
+	if err != nil {
+		return nil, fmt.Errorf("graphite: %w", err)
+	}
 	return []wire.Format{
 		cloudwisdom.Format,
-		graphite.Format,
+		lines,
 		interana.Format,
-		segment.New(segment.Settings{}),
+		segment.New(s.Segment),
 		splunk.Format,
-	}
+	}, nil
 }
