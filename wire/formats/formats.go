@@ -9,6 +9,7 @@ import (
 	"penstock/wire/cloudwisdom"
 	"penstock/wire/graphite"
 	"penstock/wire/interana"
+	"penstock/wire/kairosdb"
 	"penstock/wire/segment"
 	"penstock/wire/splunk"
 )
@@ -16,6 +17,7 @@ import (
 // Settings are what formats can be told. The zero value is every vendor's default.
 type Settings struct {
 	Graphite graphite.Settings
+	KairosDB kairosdb.Settings
 	Segment  segment.Settings
 }
 
@@ -38,6 +40,7 @@ func New(s Settings) ([]wire.Format, error) {
 		cloudwisdom.Format,
 		lines,
 		interana.Format,
+		kairosdb.New(s.KairosDB),
 		segment.New(s.Segment),
 		splunk.Format,
 	}, nil
