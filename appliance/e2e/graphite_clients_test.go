@@ -61,6 +61,7 @@ func TestClientCarbonCRelay(t *testing.T) {
 	s.wantPoints(want)
 	c.stop()
 	s.wantPoints(want) // its end sent nothing more
+	s.wantRejected("not.host-1.number nan 1795324343", "time.host-1.missing 9")
 }
 
 // What people type: the line of Graphite's own documentation, by nc and by the shell, over TCP and UDP.
@@ -81,6 +82,7 @@ func TestClientGraphiteFromTheShell(t *testing.T) {
 		{hostSeries(t, "local.random.diceroll.one"), 1795324344000, "7"},
 		{hostSeries(t, "local.random.diceroll.two"), 1795324344000, "8.5"},
 	})
+	s.wantRejected()
 }
 
 // Python's own pickles, by both of its picklers, in all protocols: over TCP, and as datagrams.
@@ -108,6 +110,7 @@ func TestClientPythonPickles(t *testing.T) {
 				t.Fatalf("the client sent %d points", len(want))
 			}
 			s.wantPoints(want)
+			s.wantRejected()
 		})
 	}
 }
@@ -140,7 +143,6 @@ func TestClientCollectd(t *testing.T) {
 			<Node "cloudwisdom">
 				URL "http://%s/ingest/collectd/KEY"
 				Format "JSON"
-				LogHttpError true
 			</Node>
 		</Plugin>
 		LoadPlugin write_graphite
@@ -187,4 +189,5 @@ FLUSH
 		{hostSeries(t, "collectd.web-1_example.interface-eth0.if_octets.tx"), 1795324342000, "12"},
 		{hostSeries(t, "collectd.web-1_example.df-root.df_complex-free"), 1795324343000, "1.5e+300"},
 	})
+	s.wantRejected("collectd.web-1_example.load.load.longterm nan 1795324342")
 }

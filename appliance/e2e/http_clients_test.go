@@ -34,6 +34,7 @@ func TestClientSegmentAnalyticsGo(t *testing.T) {
 		got = append(got, string(r.Value))
 	}
 	sameTexts(t, got, want)
+	s.wantRejected()
 }
 
 // The Splunk Cloud SDK: events, metrics and files, and the refusals that it knows. The tenant is the key's, whatever the path says.
@@ -93,4 +94,5 @@ func TestClientSplunkCloudSDK(t *testing.T) {
 		{bare, at + 1, number("1e-7")},
 		{bare, at + 2, "-3"},
 	})
+	s.wantRejected("null", "[]", "null", "[]", `[{"body":null}]`, `[{"body":"a body"},{"body":null}]`, "") // nothing of who has no key
 }

@@ -9,6 +9,16 @@ import (
 	"time"
 )
 
+// telnetPoint is the point that a put makes. Its type is by the value's spelling: with a dot it is a double.
+func telnetPoint(t testing.TB, metric, value string, tags object) point {
+	t.Helper()
+	kind := "long"
+	if strings.Contains(value, ".") {
+		kind = "double"
+	}
+	return point{series(t, "kairosdb", metric, tags, object{"type": kind}), 0, number(value)}
+}
+
 // wantPointsNow wants these points, whatever their times say, and times between since and now: whole seconds, to the nearest.
 func (s *server) wantPointsNow(since time.Time, want []point) {
 	s.t.Helper()
@@ -21,6 +31,7 @@ func (s *server) wantPointsNow(since time.Time, want []point) {
 		got[i].time = 0
 	}
 	sameTexts(s.t, texts(got), texts(want))
+	s.wantRejected()
 }
 
 // statsd with its KairosDB backend, which passes on each packet at once.
@@ -41,7 +52,7 @@ func TestClientStatsdKairosDBBackend(t *testing.T) {
 	defer conn.Close()
 	for _, packet := range []string{
 		"page.hits:1|c\npage.time:320.25|ms|@0.5\nqueue depth/eu:7|g",
-		"temperature:-3.5|ms",
+		"temperature:-3.5|c",
 		"many:1|c:2|c:9007199254740991|c",
 	} {
 		if _, err := conn.Write([]byte(packet)); err != nil {
@@ -53,7 +64,7 @@ func TestClientStatsdKairosDBBackend(t *testing.T) {
 	for _, p := range [][2]string{
 		{"page.hits", "1"}, {"page.time", "320.25"}, {"queue_depth-eu", "7"}, {"temperature", "-3.5"}, {"many", "1"}, {"many", "2"}, {"many", "9007199254740991"},
 	} {
-		want = append(want, point{series(t, "kairosdb", p[0], tags), 0, p[1]})
+		want = append(want, telnetPoint(t, p[0], p[1], tags))
 	}
 	s.wantPointsNow(began, want)
 	c.stop()
@@ -74,18 +85,20 @@ func TestClientGoMetricsOpenTSDB(t *testing.T) {
 	for name, value := range map[string]string{
 		"requests.count": "9007199254740993",
 		"depth.value":    "-17",
-		"load.value":     "0.375",
+		"load.value":     "0.375000",
 
-		"sizes.count": "4", "sizes.min": "1", "sizes.max": "10", "sizes.mean": "4", "sizes.std-dev": "3.54", "sizes.50-percentile": "2.5",
-		"sizes.75-percentile": "8.25", "sizes.95-percentile": "10", "sizes.99-percentile": "10", "sizes.999-percentile": "10",
+		"sizes.count": "4", "sizes.min": "1", "sizes.max": "10", "sizes.mean": "4.00", "sizes.std-dev": "3.54",
+		"sizes.50-percentile": "2.50", "sizes.75-percentile": "8.25", "sizes.95-percentile": "10.00", "sizes.99-percentile": "10.00",
+		"sizes.999-percentile": "10.00",
 
-		"hits.count": "4", "hits.one-minute": "1.25", "hits.five-minute": "5.5", "hits.fifteen-minute": "15.75", "hits.mean": "2",
+		"hits.count": "4", "hits.one-minute": "1.25", "hits.five-minute": "5.50", "hits.fifteen-minute": "15.75", "hits.mean": "2.00",
 
-		"latency.count": "2", "latency.min": "20", "latency.max": "40", "latency.mean": "30", "latency.std-dev": "10", "latency.50-percentile": "30",
-		"latency.75-percentile": "40", "latency.95-percentile": "40", "latency.99-percentile": "40", "latency.999-percentile": "40",
-		"latency.one-minute": "0", "latency.five-minute": "0", "latency.fifteen-minute": "0", "latency.mean-rate": "0",
+		"latency.count": "2", "latency.min": "20", "latency.max": "40", "latency.mean": "30.00", "latency.std-dev": "10.00",
+		"latency.50-percentile": "30.00", "latency.75-percentile": "40.00", "latency.95-percentile": "40.00", "latency.99-percentile": "40.00",
+		"latency.999-percentile": "40.00", "latency.one-minute": "0.00", "latency.five-minute": "0.00", "latency.fifteen-minute": "0.00",
+		"latency.mean-rate": "0.00",
 	} {
-		want = append(want, point{series(t, "kairosdb", "penstock.e2e."+name, object{"host": host}), 0, value})
+		want = append(want, telnetPoint(t, "penstock.e2e."+name, value, object{"host": host}))
 	}
 	s.wantPointsNow(began, want)
 }

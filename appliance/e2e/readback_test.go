@@ -39,9 +39,9 @@ func (s *server) records(topic string) (all []record) {
 	return all
 }
 
-// await reads until as many things as wanted are there, for ten seconds at most: streams acknowledge nothing. There may be more.
+// await reads until as many things as wanted are there, for half a minute at most: streams acknowledge nothing. There may be more.
 func await[T any](read func() []T, wanted int) (all []T) {
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		if all = read(); len(all) >= wanted || time.Now().After(end) {
 			return all
 		}
@@ -150,6 +150,16 @@ func number(text string) string {
 func (s *server) wantPoints(want []point) {
 	s.t.Helper()
 	sameTexts(s.t, texts(await(s.points, len(want))), texts(want))
+}
+
+// wantRejected wants the server to have kept these as refused, and nothing else.
+func (s *server) wantRejected(want ...string) {
+	s.t.Helper()
+	var got []string
+	for _, r := range await(func() []record { return s.records("_rejected") }, len(want)) {
+		got = append(got, fmt.Sprint(parsed(s.t, r.Value)["raw"]))
+	}
+	sameTexts(s.t, got, want)
 }
 
 func texts[T fmt.Stringer](all []T) (texts []string) {

@@ -33,8 +33,8 @@ func main() {
 	})
 	select {
 	case <-registry.done:
-	case <-time.After(10 * time.Second):
-		log.Fatal("nothing was reported within 10 seconds")
+	case <-time.After(30 * time.Second):
+		log.Fatal("nothing was reported within 30 seconds")
 	}
 }
 
