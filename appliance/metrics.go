@@ -147,10 +147,12 @@ func (e *exposition) streams(all []intake.StreamStats) {
 		value            func(s *intake.StreamStats) uint64
 	}{
 		{"penstock_stream_frames_total", "counter", "Lines or frames read.", func(s *intake.StreamStats) uint64 { return s.Frames }},
+		{"penstock_stream_bytes_total", "counter", "Bytes of them, without their ends.", func(s *intake.StreamStats) uint64 { return s.Bytes }},
 		{"penstock_stream_datagrams_total", "counter", "Datagrams read; what the kernel dropped before is in its own statistics.",
 			func(s *intake.StreamStats) uint64 { return s.Datagrams }},
-		{"penstock_stream_cut_total", "counter", "Connections closed for bytes that are no frames, or for want of memory.", func(s *intake.StreamStats) uint64 { return s.Cut }},
-		{"penstock_stream_waits_total", "counter", "Times that a batch had to wait for room; its sender waits with it.", func(s *intake.StreamStats) uint64 { return s.Waits }},
+		{"penstock_stream_cut_total", "counter", "Connections closed for bytes that are no frames, for slowness within a large one, or for want of memory.",
+			func(s *intake.StreamStats) uint64 { return s.Cut }},
+		{"penstock_stream_waits_total", "counter", "Times that a batch or a large frame had to wait for room; its sender waits with it.", func(s *intake.StreamStats) uint64 { return s.Waits }},
 	} {
 		each(e, all, byStream, m.name, m.kind, m.help, m.value)
 	}

@@ -1,58 +1,130 @@
 package intake
 
-// buffer is what a stream's connection has read and not yet used up. It begins small, so that ten thousand silent connections cost
-// little, and grows while frames are larger or come faster. Beyond what every connection may keep, it is lent from the room that
-// large bodies share, and given back as soon as the large frame is over.
+import (
+	"math/bits"
+	"sync"
+)
+
+// The sizes of a stream's buffer. Every connection has a small one of its own, in which most lines fit, so that ten thousand silent
+// connections cost little. What is larger is lent while there are bytes: for frames that need it, and for senders that are faster.
+const (
+	bufferOwn  = 2 << 10
+	bufferLent = 64 << 10  // the least that is lent
+	bufferFast = 256 << 10 // the most that is lent for speed alone; a batch is no larger, unless a frame is
+
+	buffersIdle = 32 << 20 // bytes that are kept to be lent again
+)
+
+// buffers lends memory to all streams' connections. It counts as the bodies of HTTP do, in the room that they share.
+type buffers struct {
+	room *room
+	mu   sync.Mutex
+	idle [32][][]byte // by the power of two that is their size
+	kept int
+}
+
+// take lends n bytes or more; nil when the room is full.
+func (s *buffers) take(n int) []byte {
+	class := bits.Len(uint(max(n, bufferLent) - 1))
+	size := 1 << class
+	if s.room.held.Add(int64(size)) > s.room.most {
+		s.room.held.Add(int64(-size))
+		return nil
+	}
+	s.mu.Lock()
+	if last := len(s.idle[class]) - 1; last >= 0 {
+		b := s.idle[class][last]
+		s.idle[class][last] = nil
+		s.idle[class] = s.idle[class][:last]
+		s.kept -= size
+		s.mu.Unlock()
+		return b
+	}
+	s.mu.Unlock()
+	return make([]byte, size)
+}
+
+func (s *buffers) give(b []byte) {
+	s.room.held.Add(int64(-len(b)))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept+len(b) <= buffersIdle {
+		class := bits.Len(uint(len(b) - 1))
+		s.idle[class] = append(s.idle[class], b)
+		s.kept += len(b)
+	}
+}
+
+// buffer is what a connection has read and not yet used up.
 type buffer struct {
-	bytes  []byte
+	from   *buffers
+	own    [bufferOwn]byte
+	bytes  []byte // own, or lent
 	filled int
-	most   int // a frame never needs more
-	room   *room
-	lent   int64
+	most   int  // a frame never needs more
+	fast   bool // the last read left no room: the sender has more
+}
+
+func newBuffer(from *buffers, frameMost int) *buffer {
+	b := &buffer{from: from, most: max(frameMost, bufferOwn)}
+	b.bytes = b.own[:]
+	return b
 }
 
 // rest is where the next bytes go.
 func (b *buffer) rest() []byte { return b.bytes[b.filled:] }
 
+// came notes that n bytes were read there, and returns all there is.
+func (b *buffer) came(n int) []byte {
+	b.filled += n
+	b.fast = b.filled == len(b.bytes)
+	return b.bytes[:b.filled]
+}
+
 // drop lets go of the first bytes.
 func (b *buffer) drop(used int) {
-	if used == 0 {
+	if used > 0 {
+		b.filled = copy(b.bytes, b.bytes[used:b.filled])
+	}
+}
+
+func (b *buffer) isLent() bool { return len(b.bytes) > bufferOwn }
+
+// isLarge reports whether memory is lent for a frame, not for speed.
+func (b *buffer) isLarge() bool { return b.filled > bufferOwn }
+
+// atMost reports whether the buffer is full and no frame may be as large.
+func (b *buffer) atMost() bool { return b.filled == len(b.bytes) && len(b.bytes) >= b.most }
+
+// grow makes room where there is none, and more of it for a fast sender; false when there is none and none could be lent.
+func (b *buffer) grow() bool {
+	full := b.filled == len(b.bytes)
+	if full && !b.atMost() || b.fast && len(b.bytes) < bufferFast {
+		b.swap(b.from.take(min(2*len(b.bytes), max(b.most, bufferFast))))
+	}
+	return b.filled < len(b.bytes)
+}
+
+// shrink gives back what was lent, if what is left fits into the connection's own.
+func (b *buffer) shrink() {
+	if b.isLent() && b.filled <= bufferOwn {
+		b.swap(b.own[:])
+	}
+}
+
+func (b *buffer) swap(other []byte) {
+	if other == nil {
 		return
 	}
-	b.filled = copy(b.bytes, b.bytes[used:b.filled])
-	if b.lent > 0 && b.filled <= bufferKeep/2 {
-		small := make([]byte, bufferKeep)
-		copy(small, b.bytes[:b.filled])
-		b.bytes = small
-		b.free()
-	}
+	copy(other, b.bytes[:b.filled])
+	b.free()
+	b.bytes = other
 }
 
-// grow makes room where there is none; false when the frame may not be as large, or there is no memory to lend.
-func (b *buffer) grow() bool {
-	if b.filled < len(b.bytes) {
-		return true
-	}
-	size := min(4*len(b.bytes), bufferKeep)
-	if len(b.bytes) >= bufferKeep {
-		if size = min(2*len(b.bytes), b.most); size <= len(b.bytes) {
-			return false
-		}
-		more := int64(size) - b.lent
-		if b.room.held.Add(more) > b.room.most {
-			b.room.held.Add(-more)
-			return false
-		}
-		b.lent += more
-	}
-	larger := make([]byte, size)
-	copy(larger, b.bytes[:b.filled])
-	b.bytes = larger
-	return true
-}
-
-// free gives back what was lent.
+// free gives back what was lent, and all that was read.
 func (b *buffer) free() {
-	b.room.held.Add(-b.lent)
-	b.lent = 0
+	if b.isLent() {
+		b.from.give(b.bytes)
+	}
+	b.bytes = b.own[:]
 }

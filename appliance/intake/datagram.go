@@ -5,8 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
-
-	"penstock/wire"
+	"time"
 )
 
 // datagramDoor is one UDP socket of a stream. One goroutine reads datagrams into slots, another lays the records of all that are
@@ -16,14 +15,20 @@ type datagramDoor struct {
 	*streamOf
 	socket  *net.UDPConn
 	workers *workers
-	split   wire.Splitter
 	free    chan *slot
 	full    chan *slot
 	closing chan struct{}
-	ended   chan struct{}
-	closed  atomic.Bool
+	ended   chan struct{} // everything that was read is stored
+	life    atomic.Int32
 	doorCounts
 }
+
+// The stages of a datagram door's life.
+const (
+	doorFresh int32 = iota
+	doorServing
+	doorClosed
+)
 
 // slot is a datagram.
 type slot struct {
@@ -33,88 +38,121 @@ type slot struct {
 }
 
 const (
-	// slots is how many datagrams wait for the storing goroutine, at most.
+	// slots is how many datagrams wait for the storing goroutine, at most. They are made as they are needed.
 	slots = 64
 	// socketBuffer is what the kernel is asked to hold of datagrams not yet read; it gives what net.core.rmem_max allows.
 	socketBuffer = 4 << 20
 )
 
 func newDatagramDoor(of *streamOf, socket *net.UDPConn, w *workers) *datagramDoor {
-	d := &datagramDoor{
-		streamOf: of, socket: socket, workers: w, split: of.NewSplit(), free: make(chan *slot, slots), full: make(chan *slot, slots),
+	return &datagramDoor{
+		streamOf: of, socket: socket, workers: w, free: make(chan *slot, slots), full: make(chan *slot, slots),
 		closing: make(chan struct{}), ended: make(chan struct{}),
 	}
-	for range slots {
-		d.free <- new(slot)
+}
+
+// serve takes datagrams until the door is closed, and returns when all of them are stored.
+func (d *datagramDoor) serve() {
+	if !d.life.CompareAndSwap(doorFresh, doorServing) {
+		return
 	}
-	return d
+	go d.read()
+	d.store()
 }
 
 // read takes datagrams from the socket until it is closed.
 func (d *datagramDoor) read() {
 	defer close(d.full)
-	for s := range d.free {
-		n, from, err := d.socket.ReadFromUDPAddrPort(s.bytes[:])
-		if errors.Is(err, net.ErrClosed) {
+	made := 0
+	for {
+		var s *slot
+		select {
+		case s = <-d.free:
+		default:
+			if made < slots {
+				s, made = new(slot), made+1
+			} else {
+				s = <-d.free // comes: the storing goroutine gives up waiting for room when the door is closed
+			}
+		}
+		if !d.receive(s) {
 			return
 		}
-		if err != nil {
-			d.acceptErrors.Add(1) // an ICMP error of a datagram we never sent, or no memory: the next read may do better
-			d.free <- s
-			continue
+		d.full <- s // has room for every slot there is
+	}
+}
+
+// receive fills a slot; false when the socket is closed.
+func (d *datagramDoor) receive(s *slot) bool {
+	for {
+		n, from, err := d.socket.ReadFromUDPAddrPort(s.bytes[:])
+		if err == nil {
+			s.n, s.peer = n, from.Addr().Unmap()
+			return true
 		}
-		d.counts.datagrams.Add(1)
-		s.n, s.peer = n, from.Addr().Unmap()
-		d.full <- s
+		if errors.Is(err, net.ErrClosed) {
+			return false
+		}
+		d.acceptErrors.Add(1) // no memory, most likely
+		time.Sleep(acceptPauseMin)
 	}
 }
 
 // store lays and stores what comes, until read has ended and everything is stored.
 func (d *datagramDoor) store() {
 	defer close(d.ended)
-	var held []*slot
+	in := d.newFeed()
+	held := make([]*slot, 0, slots)
 	for s := range d.full {
-		held = d.round(s, held[:0])
+		held = append(held[:0], s)
+		for more := true; more && len(held) < slots/2; {
+			select {
+			case s, more = <-d.full:
+				if more {
+					held = append(held, s)
+				}
+			default:
+				more = false
+			}
+		}
+		if !d.round(in, held) {
+			in = d.newFeed()
+		}
 		for _, s := range held {
 			d.free <- s
 		}
 	}
 }
 
-// round stores a datagram and those that are there with it, and returns all of them. A bug in a parser costs the round.
-func (d *datagramDoor) round(s *slot, held []*slot) (taken []*slot) {
-	in := feed{streamOf: d.streamOf, workers: d.workers, closing: d.closing, split: d.split}
-	d.split = nil
-	defer func() {
-		if taken = held; d.split == nil {
-			d.split = d.NewSplit() // it was in the middle of something
-		}
-	}()
-	defer in.end(&d.doorCounts)
-	for s != nil {
-		held = append(held, s)
+func (d *datagramDoor) newFeed() *feed {
+	return &feed{streamOf: d.streamOf, workers: d.workers, closing: d.closing, split: d.NewSplit(), door: &d.doorCounts}
+}
+
+// round stores datagrams. false: the feed was left in the middle of something and is not to be used again.
+func (d *datagramDoor) round(in *feed, held []*slot) (whole bool) {
+	defer in.end()
+	d.counts.datagrams.Add(uint64(len(held)))
+	for _, s := range held {
 		in.peer = s.peer
-		in.take(s.bytes[:s.n], true)
+		used, open := in.take(s.bytes[:s.n], true)
 		if in.w != nil {
 			in.layRefused()
 		}
-		s = nil
-		if len(held) < slots/2 {
-			select {
-			case s = <-d.full:
-			default:
-			}
+		if !open || used < s.n {
+			in.split = d.NewSplit() // what is left of the datagram is lost
 		}
 	}
 	in.store()
-	d.split = in.split
-	return held
+	return true
 }
 
 // close ends reading; what was read is stored.
 func (d *datagramDoor) close() error {
-	if d.closed.Swap(true) {
+	switch was := d.life.Swap(doorClosed); was {
+	case doorClosed:
 		return nil
+	case doorFresh:
+		close(d.ended)
 	}
 	close(d.closing)
 	return d.socket.Close()

@@ -31,6 +31,7 @@ type Server struct {
 	shed       atomic.Uint64
 	unkept     atomic.Uint64
 	bugOnce    sync.Once
+	cut        chan struct{} // closed when the time to stop is over
 	closing    sync.Once
 	closeErr   error
 }
@@ -41,7 +42,7 @@ func New(o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{opt: o, quiet: quietLogger{log: o.Logger}, complaints: complaints{log: o.Logger}}
+	s := &Server{opt: o, quiet: quietLogger{log: o.Logger}, complaints: complaints{log: o.Logger}, cut: make(chan struct{})}
 	s.room.most, s.room.small = o.MaxBuffered, o.MaxHeader
 	if s.routes, err = newRoutes(o.Formats); err != nil {
 		return nil, err
@@ -175,8 +176,7 @@ func (s *Server) Serve() error {
 		streams.Go(d.serve)
 	}
 	for _, d := range s.datagrams {
-		streams.Go(d.read)
-		streams.Go(d.store)
+		streams.Go(d.serve)
 	}
 	defer streams.Wait()
 	ended := make(chan error, len(s.doors))

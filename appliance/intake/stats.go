@@ -31,9 +31,10 @@ type ListenerStats struct {
 type StreamStats struct {
 	Name      string
 	Frames    uint64 // lines or frames
+	Bytes     uint64 // of them
 	Datagrams uint64
-	Cut       uint64 // connections closed for bytes that are no frames, or for want of memory
-	Waits     uint64 // times that a batch had to wait for room
+	Cut       uint64 // connections closed for bytes that are no frames, for slowness within a large frame, or for want of memory
+	Waits     uint64 // times that a batch, or a large frame, had to wait for room
 }
 
 // WireStats belongs to one wire format. Received and what follows it count records, and one for a body refused whole:
@@ -63,7 +64,7 @@ func (s *Server) Stats() Stats {
 	}
 	for _, of := range s.streamsOf {
 		c := &of.counts
-		st.Streams = append(st.Streams, StreamStats{of.Name, c.frames.Load(), c.datagrams.Load(), c.cut.Load(), c.waits.Load()})
+		st.Streams = append(st.Streams, StreamStats{of.Name, c.frames.Load(), c.bytes.Load(), c.datagrams.Load(), c.cut.Load(), c.waits.Load()})
 	}
 	return st
 }

@@ -1,0 +1,319 @@
+package intake
+
+import (
+	"bytes"
+	"errors"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"penstock/appliance/shard"
+	"penstock/wire"
+)
+
+// feed turns a stream's bytes into stored records. One goroutine uses it.
+type feed struct {
+	*streamOf
+	workers *workers
+	closing <-chan struct{}
+	peer    netip.Addr
+	split   wire.Splitter
+	out     *conn // nil for datagrams
+	door    *doorCounts
+
+	// Of the batch that gathers.
+	w             *worker // nil while there is nothing to store
+	frames, bytes uint64
+	bugs          int
+}
+
+// The most that one batch gathers before it is stored: records, refused parts (of which a batch keeps no more than wire.MaxRejects),
+// bytes to be said back.
+const (
+	feedRecords  = 8192
+	feedRejected = wire.MaxRejects / 2
+	feedEcho     = 64 << 10
+)
+
+// take parses the whole frames of buf into the batch and says how many bytes they took; when the batch has enough it stores it on the
+// way. open is false when what follows cannot be read.
+func (f *feed) take(buf []byte, atEOF bool) (used int, open bool) {
+	for {
+		advance, frame, fault := f.split(buf[used:], atEOF)
+		if fault != nil {
+			raw := buf[used : used+advance]
+			if advance == 0 {
+				raw = buf[used:]
+				f.counts.cut.Add(1)
+			}
+			f.refuse(fault, raw)
+		}
+		if advance == 0 {
+			return used, fault == nil
+		}
+		used += advance
+		if frame != nil {
+			f.parse(frame)
+		}
+		if f.isFull() && !f.store() {
+			return used, false
+		}
+	}
+}
+
+func (f *feed) isFull() bool {
+	if f.w == nil {
+		return false
+	}
+	_, refused := f.w.batch.Rejected()
+	return len(f.w.batch.Records) >= feedRecords || refused >= feedRejected || len(f.w.batch.Echo) >= feedEcho
+}
+
+func (f *feed) parse(frame []byte) {
+	w := f.worker()
+	f.frames++
+	f.bytes += uint64(len(frame))
+	w.request.Body = frame
+	defer f.survive(len(w.batch.Records))
+	if fault := w.streamParser(f.streamOf).Parse(&w.request, &w.batch); fault != nil {
+		f.refuse(fault, frame)
+	}
+}
+
+func (f *feed) refuse(fault *wire.Fault, raw []byte) {
+	code, offset, detail := fault.Code, fault.Offset, fault.Detail // the fault may be the batch's own, and make place for the next
+	f.worker().batch.Refuse(code, offset, raw).Because(detail)
+}
+
+// worker takes a worker for the batch that begins. When all are taken it waits for one: a stream has nobody to send away.
+func (f *feed) worker() *worker {
+	if f.w != nil {
+		return f.w
+	}
+	for f.w = f.workers.take(); f.w == nil; f.w = f.workers.take() {
+		f.counts.waits.Add(1)
+		time.Sleep(retryFirst)
+	}
+	f.frames, f.bytes, f.bugs = 0, 0, 0
+	f.w.request = wire.Request{
+		Method: "STREAM", Query: noFields{}, Header: noFields{}, Decode: &f.w.inflate, Tables: f.server.opt.Tables,
+		Topics: f.server.topics[f.format], Limit: f.Max, Now: time.Now().UnixMilli(),
+	}
+	return f.w
+}
+
+func (w *worker) streamParser(of *streamOf) wire.Parser {
+	if w.parsers[of.number] == nil {
+		w.parsers[of.number] = of.New()
+	}
+	return w.parsers[of.number]
+}
+
+// store stores the batch, however long that takes, and says back what is to be said. false: the connection is at its end.
+func (f *feed) store() bool {
+	w := f.w
+	if w == nil {
+		return true
+	}
+	f.counts.frames.Add(f.frames)
+	f.counts.bytes.Add(f.bytes)
+	f.layRefused()
+	parts, refused := w.batch.Rejected()
+	records := len(w.batch.Records) - w.told - f.bugs
+	count := &w.counts.wires[f.format]
+	count.requests.Add(f.frames)
+	count.bytes.Add(f.bytes)
+	count.received.Add(uint64(records + refused + f.bugs))
+	count.refuse(parts, refused) // whether that can be kept or not
+	count.failed.Add(uint64(f.bugs))
+	w.owed, w.owedTo = records, count
+	all := w.batch.Records
+	f.storePiece(all)
+	w.batch.Records = all
+	open := true
+	if len(w.batch.Echo) > 0 && f.out != nil {
+		_, err := f.out.Write(w.batch.Echo)
+		open = err == nil
+	}
+	f.w = nil
+	f.workers.give(w)
+	return open
+}
+
+// layRefused keeps the refused parts that are not kept yet, as this peer's.
+func (f *feed) layRefused() {
+	if parts, _ := f.w.batch.Rejected(); len(parts) > f.w.asked {
+		f.server.makeRejectedTopic()
+		f.w.layRejected(f.wireName(), f.peer, f.w.request.Now)
+	}
+}
+
+func (f *feed) wireName() string { return f.server.opt.Formats[f.format].Name }
+
+// storePiece stores some of the batch's records, all or none, and counts what became of them. What is too large for a ring goes in
+// halves, each of which waits for its own room: none is offered again because of the other.
+func (f *feed) storePiece(records []wire.Record) {
+	f.w.batch.Records = records
+	err := f.insist()
+	records = f.w.batch.Records // without those that were given up
+	if half := len(records) / 2; half > 0 && errors.Is(err, shard.ErrTooLarge) {
+		f.storePiece(records[:half:half])
+		f.storePiece(records[half:])
+		return
+	}
+	own := len(records)
+	if f.w.told+f.bugs > 0 {
+		own = ownRecords(records)
+	}
+	if err != nil && own < len(records) {
+		f.server.unkept.Add(uint64(len(records) - own))
+	}
+	count := f.w.owedTo
+	f.w.owed -= own
+	switch verdict, _ := verdictOf(err); verdict {
+	case wire.Stored:
+		count.stored.Add(uint64(own))
+		return
+	case wire.Refused:
+		count.refused.Add(uint64(own))
+		count.refusedBy[wire.TooLarge].Add(uint64(own))
+	case wire.Busy:
+		count.busy.Add(uint64(own))
+	case wire.Failed:
+		count.failed.Add(uint64(own))
+	}
+	f.server.complaints.note("records of a stream were not stored", err) // its sender will not hear of it
+}
+
+// ownRecords counts the records that are not of what was refused.
+func ownRecords(records []wire.Record) (n int) {
+	for i := range records {
+		if !bytes.Equal(records[i].Topic, rejectedTopic) {
+			n++
+		}
+	}
+	return n
+}
+
+// The pauses between tries to store a batch, and how often it is tried when storing it fails.
+const (
+	retryFirst = time.Millisecond
+	retryMost  = 250 * time.Millisecond
+	triesMost  = 3
+	retryFault = 100 * time.Millisecond // the first pause after a failure
+)
+
+// insist stores the batch's records. When there is no room it tries again until there is, or until the appliance stops. It tries
+// again, too, when the machine failed, for the sender won't; a record may then be there twice. What was not acknowledged in time is
+// in a ring still, and not offered again.
+func (f *feed) insist() error {
+	w := f.w
+	for try, pause := 1, retryFirst; ; pause = min(2*pause, retryMost) {
+		err := f.server.opt.Set.Offer(&w.batch, w.ticket, f.server.opt.Ack)
+		if err == nil {
+			err = w.ticket.Wait(shard.AckTimeout)
+		}
+		verdict, reason := verdictOf(err)
+		switch {
+		case verdict == wire.Stored, verdict == wire.Refused, errors.Is(err, shard.ErrTimeout), errors.Is(err, shard.ErrClosing):
+			return err
+		case verdict == wire.Failed:
+			if try++; try > triesMost {
+				return err
+			}
+			pause = max(pause, retryFault)
+		case errors.Is(err, shard.ErrTopics) && f.dropRefused():
+			continue // there may not be one more topic for what was refused; that must not hold up the rest
+		}
+		f.counts.waits.Add(1)
+		if pause == retryMost {
+			f.server.complaints.note("senders of "+f.Name+" are kept waiting: "+reason, err)
+		}
+		if !f.pause(pause, errors.Is(err, shard.ErrBusy)) {
+			return err
+		}
+	}
+}
+
+// dropRefused takes the records of what was refused back out of the batch; false when it has none.
+func (f *feed) dropRefused() bool {
+	kept := f.w.batch.Records[:0]
+	for _, r := range f.w.batch.Records {
+		if !bytes.Equal(r.Topic, rejectedTopic) {
+			kept = append(kept, r)
+		}
+	}
+	dropped := len(f.w.batch.Records) - len(kept)
+	f.w.batch.Records = kept
+	f.server.unkept.Add(uint64(dropped))
+	return dropped > 0
+}
+
+// pause waits before the next try; false: there is none. When the appliance stops, only writers that are behind are waited for: a
+// full disk will not be mended in that time.
+func (f *feed) pause(d time.Duration, behind bool) bool {
+	closing := f.closing
+	if behind {
+		closing = nil
+	}
+	select {
+	case <-closing:
+		return false
+	case <-f.server.cut:
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+var hitBug = []byte("the appliance hit a bug with it")
+
+// survive is deferred around a parser. A bug costs the frame that it was met in, which is kept as refused ones are, and the parser.
+func (f *feed) survive(before int) {
+	bug := recover()
+	if bug == nil {
+		return
+	}
+	f.noteBug(bug)
+	w := f.w
+	w.parsers[f.number] = nil
+	w.batch.Records = w.batch.Records[:before]
+	f.server.makeRejectedTopic()
+	fault := wire.Fault{Code: wire.Dropped, Offset: wire.NoOffset, Detail: hitBug}
+	w.layReject(f.wireName(), &fault, w.request.Body, f.peer, w.request.Now)
+	f.bugs++
+}
+
+func (f *feed) noteBug(bug any) {
+	if text, ok := bug.(string); ok && strings.HasPrefix(text, "FATAL: ") {
+		panic(bug) // the machine's trouble, not a stream's: going on would make it worse
+	}
+	f.door.panics.Add(1)
+	f.server.bugOnce.Do(func() {
+		f.server.opt.Logger.Error("a line or frame hit a bug; the appliance goes on", "bug", bugText(bug), "stack", string(debug.Stack()))
+	})
+}
+
+// end gives the worker back. After a bug outside of a parser, it throws the worker away and the connection is closed.
+func (f *feed) end() {
+	if bug := recover(); bug != nil {
+		f.noteBug(bug)
+		if w := f.w; w != nil {
+			if w.owed > 0 {
+				w.owedTo.failed.Add(uint64(w.owed))
+			}
+			f.workers.discard(w)
+			f.w = nil
+		}
+	}
+	if f.w != nil {
+		f.workers.give(f.w)
+		f.w = nil
+	}
+}
+
+// noFields is a stream's header and query: there are none.
+type noFields struct{}
+
+func (noFields) Peek(string) []byte { return nil }
