@@ -74,9 +74,9 @@ func isFinite(number []byte) bool {
 	if bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0 {
 		return true
 	}
-	// The largest double is 1.7976931348623157e308; what is less than half a last place above it is still rounded to it.
+	// The largest double is 1.7976931348623157e308, and all below 1.7976931348623158079…e308 are rounded to it.
 	n, ok := wire.ParseScaled(bytes.TrimPrefix(number, minus), -290)
-	return ok && n <= 1797693134862315807
+	return ok && n < 1797693134862315807
 }
 
 // parseLong reads what Java's Long.parseLong does: digits, behind a sign or not.

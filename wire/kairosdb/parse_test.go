@@ -1,0 +1,275 @@
+package kairosdb
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+
+	"penstock/wire"
+)
+
+// The world of these tests, without allocations of its own: bodies come unencoded.
+type (
+	plainBody struct{}
+	fieldsIn  map[string]string
+)
+
+func (plainBody) Decode(_, src []byte, _ int) ([]byte, wire.Code) { return src, wire.OK }
+
+func (f fieldsIn) Peek(name string) []byte {
+	if value, ok := f[name]; ok {
+		return []byte(value)
+	}
+	return nil
+}
+
+var topics = wire.DefaultTopics()
+
+func post(body string) *wire.Request {
+	return &wire.Request{Method: "POST", Query: fieldsIn{}, Header: fieldsIn{}, Body: []byte(body), Decode: plainBody{}, Topics: topics,
+		Limit: 8 << 20, Now: 1500000000000}
+}
+
+// answer takes a body through parser and reply, and tells the records' values and what was said.
+func answer(p wire.Parser, b *wire.Batch, body string) (values []string, status int, errors []string) {
+	req := post(body)
+	b.Reset()
+	o := &wire.Outcome{Request: req}
+	if o.Fault = p.Parse(req, b); o.Fault != nil {
+		o.Verdict = wire.Refused
+	}
+	o.Items = b.Items
+	o.Rejected, _ = b.Rejected()
+	for i := range b.Records {
+		values = append(values, string(b.Records[i].Value))
+	}
+	r := replyDatapoints(nil, o)
+	var said struct{ Errors []string }
+	if len(r.Body) > 0 {
+		if err := json.Unmarshal(r.Body, &said); err != nil {
+			panic(fmt.Sprintf("%s: %v", r.Body, err))
+		}
+	}
+	return values, r.Status, said.Errors
+}
+
+func metricWith(name, rest string) string {
+	return `{"name":"` + name + `","tags":{"a":"b"},` + rest + `}`
+}
+
+// A body that is cut anywhere keeps what stood whole before the cut, and is never taken for a whole one.
+func TestParse_Cut(t *testing.T) {
+	whole := "[" + metricWith("x", `"timestamp":1,"value":2`) + " ,\n" + metricWith("y", `"datapoints":[[1,2]]`) + " ]"
+	first, second := strings.Index(whole, " ,"), strings.LastIndex(whole, " ]")
+	var p parser
+	var b wire.Batch
+	for cut := range len(whole) {
+		values, status, errors := answer(&p, &b, whole[:cut])
+		want := 0
+		if cut >= first {
+			want++
+		}
+		if cut >= second {
+			want++
+		}
+		if len(values) != want || status != 400 || len(errors) != 1 {
+			t.Errorf("cut at %d: %d records, want %d; %d %q", cut, len(values), want, status, errors)
+		}
+	}
+	if values, status, _ := answer(&p, &b, whole); len(values) != 2 || status != 204 {
+		t.Errorf("the whole: %d records, %d", len(values), status)
+	}
+}
+
+// A flaw costs the part it is in and nothing else.
+func TestParse_Parts(t *testing.T) {
+	good := metricWith("good", `"timestamp":1,"value":2`)
+	for _, c := range []struct {
+		name, bad string
+		records   int // beside the good ones
+		status    int
+	}{
+		{"no object", `7`, 0, 400},
+		{"null", `null`, 0, 400},
+		{"nothing", `{}`, 0, 400},
+		{"no tags", `{"name":"x","timestamp":1,"value":2}`, 0, 400},
+		{"a tag twice", `{"name":"x","tags":{"a":"1","b":"2","\u0061":"3"},"timestamp":1,"value":2}`, 0, 400},
+		{"a name that is an object", `{"name":{},"tags":{"a":"b"},"timestamp":1,"value":2}`, 0, 400},
+		{"a bad point", metricWith("x", `"datapoints":[[1,1],[],[2,2]]`), 1, 400},
+		{"a bad time", metricWith("x", `"datapoints":[[1,1],["x",1],[2,2]]`), 1, 500},
+		{"a bad value", metricWith("x", `"type":"long","timestamp":1,"value":"x","datapoints":[[1,1]]`), 1, 500},
+		{"a type that is none", metricWith("x", `"datapoints":[[1,1,"x"],[1,1]]`), 1, 400},
+		{"no point at all", metricWith("x", `"datapoints":[]`), 0, 204},
+	} {
+		var p parser
+		var b wire.Batch
+		values, status, errors := answer(&p, &b, "["+good+","+c.bad+","+good+"]")
+		points := strings.Count(strings.Join(values, ""), `"good"`)
+		if len(values) != c.records+1 || points != 1 || !strings.Contains(values[0], `[[1,2],[1,2]]`) || status != c.status {
+			t.Errorf("%s: %q %d %q", c.name, values, status, errors)
+		}
+	}
+}
+
+// A worker's parser and batch carry nothing over from one request to the next, whatever the last one was.
+func TestParse_WorkersAreReused(t *testing.T) {
+	bodies := []string{
+		"[" + metricWith("x", `"timestamp":1,"value":2,"ttl":5`) + "]", `[{}]`, `{"name":"\u0061","tags":{"b":"1","a":"2"},"datapoints":[[1,"\u0061"]]}`,
+		`[{"timestamp":1,"value":1,"skip_validate":true}]`, ``, `[`, "\n\n[7]", strings.Repeat("[", 100), `[{"name":"x","tags":{"a":"","b":null}}]`,
+		"[" + strings.Repeat(metricWith("x", `"datapoints":[[1,2],[],[null]]`)+",", 700) + "7]",
+	}
+	var p parser
+	var b wire.Batch
+	tell := func(p wire.Parser, b *wire.Batch, body string) string {
+		values, status, errors := answer(p, b, body)
+		return fmt.Sprint(values, status, errors)
+	}
+	for _, before := range bodies {
+		for _, body := range bodies {
+			tell(&p, &b, before)
+			if got, want := tell(&p, &b, body), tell(new(parser), new(wire.Batch), body); got != want {
+				t.Fatalf("after %.40q, %.40q gave\n%s\nfresh it gives\n%s", before, body, got, want)
+			}
+		}
+	}
+}
+
+// Neither long names nor many errors make a small body a large reply.
+func TestReply_IsBounded(t *testing.T) {
+	name := strings.Repeat("n", 1<<20)
+	tags := []string{`"` + strings.Repeat("k", 1<<20) + `":""`}
+	for i := range 50_000 {
+		tags = append(tags, `"`+strconv.Itoa(i)+`":""`)
+	}
+	var p parser
+	var b wire.Batch
+	for _, body := range []string{
+		"[" + metricWith(name, `"datapoints":[`+strings.Repeat("[],", 100_000)+"[]]") + "]",
+		"[" + metricWith(name, `"tags":{`+strings.Join(tags, ",")+`},"timestamp":1,"value":2`) + "]",
+		"[" + strings.Repeat("7,", 200_000) + "7]",
+	} {
+		_, status, errors := answer(&p, &b, body)
+		size := len(strings.Join(errors, ""))
+		if status != 400 || len(errors) != MaxErrors+1 || size > MaxErrors*(2*maxQuoted+100) {
+			t.Errorf("%d with %d errors of %d bytes", status, len(errors), size)
+		}
+		if !strings.HasSuffix(errors[MaxErrors], "more errors are not listed.") {
+			t.Errorf("ends with %q", errors[MaxErrors])
+		}
+	}
+}
+
+// Every refusal's reply is JSON of the server's form.
+func TestReply_IsJSON(t *testing.T) {
+	for _, code := range wire.Codes() {
+		for _, kind := range []string{"", "application/gzip; q=1"} {
+			o := &wire.Outcome{Verdict: wire.Refused, Fault: &wire.Fault{Code: code, Offset: 17}, Request: post("")}
+			o.Request.Header = fieldsIn{"Content-Type": kind}
+			r := replyDatapoints([]byte("kept"), o)
+			var got struct{ Errors []string }
+			if err := json.Unmarshal(bytes.TrimPrefix(r.Body, []byte("kept")), &got); err != nil || len(got.Errors) != 1 {
+				t.Fatalf("%s: %v", r.Body, err)
+			}
+			want := 400
+			switch {
+			case code == wire.TooLarge:
+				want = 413
+			case code == wire.NoKey || code == wire.BadKey:
+				want = 401
+			case code == wire.BadCompression && kind == "":
+				want = 500
+			}
+			if r.Status != want || !strings.HasPrefix(r.Type, "application/json") {
+				t.Errorf("%v: %d %s, want %d", code, r.Status, r.Type, want)
+			}
+		}
+	}
+}
+
+func TestPreflight_EchoesNoMoreThanNames(t *testing.T) {
+	for value, echoed := range map[string]bool{"x-a, x-b": true, "": false, "a\x01": false, "é": false, strings.Repeat("x", maxEcho+1): false} {
+		req := post("")
+		req.Header = fieldsIn{"Access-Control-Request-Headers": value}
+		r := preflight(nil, &wire.Outcome{Request: req})
+		if got := len(r.Fields) == 3; got != echoed || r.Status != 200 {
+			t.Errorf("%.10q: %v", value, r.Fields)
+		}
+	}
+}
+
+func TestKey(t *testing.T) {
+	for header, want := range map[string]string{
+		"Basic dXNlcjpzZWNyZXQ=": "secret", "basic  dXNlcjpzZTpj": "se:c", "Basic dXNlcg==": "", "Basic dXNlcjo=": "", "Basic !": "", "Basic": "",
+		"Bearer tok": "tok", "BEARER  tok ": "tok", "Bearer": "", "Bearer ": "", "": "", "Digest x": "",
+	} {
+		req := post("")
+		req.Header = fieldsIn{"Authorization": header}
+		if got := key(req); string(got) != want || (got == nil) != (want == "") {
+			t.Errorf("%q: %q, want %q", header, got, want)
+		}
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	double := func(text, want string) {
+		t.Helper()
+		got, ok := appendDouble(nil, []byte(text))
+		if !ok {
+			got = nil
+		}
+		if string(got) != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"1": "1", "1.5": "1.5", ".5": "0.5", "5.": "5.0", "-.5": "-0.5", "+1.5": "1.5", "1.5f": "1.5", "1.5D": "1.5", "1.0E5": "1.0E5",
+		"1.e-05": "1.0e-05", "007.50": "7.50", " 1.5\t": "1.5", "-0.0": "-0.0", "1e308": "1e308", "0e999": "0e999", "1e-999": "1e-999",
+		"": "", ".": "", "-": "", "e5": "", "1e": "", "1e+": "", "1.2.3": "", "0x1p3": "", "NaN": "", "Infinity": "", "1e309": "", "--1": "",
+		"1_0": "", "1,5": "", "1.5ff": "", "é": "", strings.Repeat("1", 64): strings.Repeat("1", 64), strings.Repeat("1", 65): "",
+	} {
+		double(text, want)
+	}
+	whole := func(text string, want int64, how wholeness) {
+		t.Helper()
+		if got, is := wholeNumber([]byte(text)); is != how || how == isWhole && got != want {
+			t.Errorf("%q: %d %v, want %d %v", text, got, is, want, how)
+		}
+	}
+	whole("5", 5, isWhole)
+	whole("-5.0", -5, isWhole)
+	whole("5e3", 5000, isWhole)
+	whole("+5", 5, isWhole)
+	whole("50e-1", 5, isWhole)
+	whole("9223372036854775807", math.MaxInt64, isWhole)
+	whole("-9223372036854775808", math.MinInt64, isWhole)
+	whole("9223372036854775808", 0, notWhole)
+	whole("-9223372036854775809", 0, notWhole)
+	whole("-9223372036854775807.5", 0, notWhole)
+	whole("5.5", 0, notWhole)
+	whole("-0.1", 0, notWhole)
+	whole("1e-400", 0, notWhole)
+	whole("", 0, notOne)
+	whole("soon", 0, notOne)
+}
+
+// isFinite agrees with the library at the edge of what a double holds.
+func TestIsFinite(t *testing.T) {
+	for _, digits := range []string{
+		"1", "9", "17976931348623157", "17976931348623158", "1797693134862315806", "17976931348623159", "1797693134862315708145274237317",
+		"1797693134862315808", "0",
+	} {
+		for exponent := range 330 {
+			for _, sign := range []string{"", "-"} {
+				text := sign + digits + "e" + strconv.Itoa(exponent)
+				f, _ := strconv.ParseFloat(text, 64)
+				if got := isFinite([]byte(text)); got == math.IsInf(f, 0) {
+					t.Errorf("%s: %v", text, got)
+				}
+			}
+		}
+	}
+}
