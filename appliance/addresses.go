@@ -16,6 +16,11 @@ type Addresses struct {
 	PID   int    `json:"pid"`
 	HTTP  string `json:"http,omitempty"`
 	HTTPS string `json:"https,omitempty"`
+
+	Telnet   string `json:"telnet,omitempty"`
+	Graphite string `json:"graphite,omitempty"` // TCP and UDP
+	Pickle   string `json:"pickle,omitempty"`   // TCP and UDP
+
 	Admin string `json:"admin,omitempty"`
 }
 
@@ -24,11 +29,10 @@ func (a *Appliance) Addresses() Addresses {
 	all := Addresses{PID: os.Getpid()}
 	if doors := a.intake.Load(); doors != nil {
 		bound := doors.Addrs()
-		if at, ok := bound["http"]; ok {
-			all.HTTP = at.String()
-		}
-		if at, ok := bound["https"]; ok {
-			all.HTTPS = at.String()
+		for name, at := range map[string]*string{"http": &all.HTTP, "https": &all.HTTPS, "telnet": &all.Telnet, "graphite": &all.Graphite, "pickle": &all.Pickle} {
+			if addr, ok := bound[name]; ok {
+				*at = addr.String()
+			}
 		}
 	}
 	if a.admin != nil {

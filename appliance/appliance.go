@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,7 +19,6 @@ import (
 	"penstock/appliance/shard"
 	"penstock/tuning"
 	"penstock/wire"
-	"penstock/wire/formats"
 )
 
 // Appliance is all the parts, put together. Make it with Open, run it with Run; Run closes it.
@@ -179,15 +177,25 @@ func (a *Appliance) ack() shard.Ack {
 func (a *Appliance) openIntake() error {
 	c := &a.config
 	isListener := slices.Contains(c.Roles, "listener")
-	if isListener && (c.HTTP != config.Off || c.HTTPS != config.Off) {
+	streams := streamsOf(c)
+	someone := c.HTTP != config.Off || c.HTTPS != config.Off
+	for _, at := range streams {
+		someone = someone || at != config.Off
+	}
+	if isListener && someone {
+		spoken, err := a.formats()
+		if err != nil {
+			return err
+		}
 		server, err := intake.New(intake.Options{
-			HTTP: c.HTTP, HTTPS: c.HTTPS, Listeners: c.Listeners,
+			HTTP: c.HTTP, HTTPS: c.HTTPS, Streams: streams, Listeners: c.Listeners,
 			CertFile: c.TLSCert, KeyFile: c.TLSKey, DataDir: c.DataDir,
-			Set: a.set.Load(), Formats: formats.All(), Tables: a.catalog, Ack: a.ack(),
+			Set: a.set.Load(), Formats: spoken, Tables: a.catalog, Ack: a.ack(),
 			Keys: a.keys(), Topics: a.topics(),
 			MaxBody: int(c.MaxBodyBytes), MaxConnections: c.MaxConnections, MaxConnsPerIP: c.MaxConnsPerIP,
 			HeaderTimeout: c.HeaderTimeout, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout,
-			Logger: a.log,
+			StreamIdleTimeout: c.StreamIdleTimeout,
+			Logger:            a.log,
 		})
 		if err != nil {
 			return err
@@ -195,26 +203,6 @@ func (a *Appliance) openIntake() error {
 		a.intake.Store(server)
 	}
 	return a.Addresses().write(c.DataDir)
-}
-
-// keys is who may send, of all tenants.
-func (a *Appliance) keys() (all []intake.Key) {
-	for _, name := range slices.Sorted(maps.Keys(a.config.Tenants)) {
-		tenant := a.config.Tenants[name]
-		for _, sum := range tenant.Keys {
-			all = append(all, intake.Key{Tenant: name, Sum: sum, Wires: tenant.Wires})
-		}
-	}
-	return all
-}
-
-// topics is where wires' records go, where the configuration says so.
-func (a *Appliance) topics() map[string]map[wire.Kind]string {
-	all := map[string]map[wire.Kind]string{}
-	for name, said := range a.config.Wires {
-		all[name] = said.Topics
-	}
-	return all
 }
 
 // ready is what /readyz says: nil, or why no records are taken. What the logs have to say is asked of them.

@@ -183,7 +183,7 @@ var nearTheMachine = map[string]string{
 }
 
 // pureImports is what the standard library offers to packages that only turn bytes into records: nothing that reaches the world.
-var pureImports = []string{"bytes", "crypto/hmac", "crypto/sha1", "encoding/base64", "encoding/binary", "errors", "fmt", "hash", "hash/crc32",
+var pureImports = []string{"bytes", "cmp", "crypto/hmac", "crypto/sha1", "encoding/base64", "encoding/binary", "errors", "fmt", "hash", "hash/crc32",
 	"hash/maphash", "iter", "math", "math/bits", "regexp", "slices", "strconv", "strings", "time", "unicode", "unicode/utf8", "unicode/utf16"}
 
 // readsTheClock is what even a package that may know time.Duration must not call.

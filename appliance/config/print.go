@@ -109,8 +109,17 @@ func (e *Effective) printWires(out *bytes.Buffer) error {
 		for _, kind := range slices.Sorted(maps.Keys(said.Topics)) {
 			topics.Content = append(topics.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: kind.String()}, stringNode(said.Topics[kind]))
 		}
-		node := yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle,
-			Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: topicKeys}, topics}}
+		node := yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+		if len(said.Topics) > 0 {
+			node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: topicKeys}, topics)
+		}
+		if len(said.Templates) > 0 {
+			templates := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+			for _, text := range said.Templates {
+				templates.Content = append(templates.Content, stringNode(text))
+			}
+			node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: templatesKey}, templates)
+		}
 		if err := e.printEntry(out, name, &node, said.Line); err != nil {
 			return err
 		}

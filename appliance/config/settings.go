@@ -42,6 +42,13 @@ type Config struct {
 	LogLevel        string
 	LogFormat       string
 
+	StreamIdleTimeout time.Duration
+	TelnetMaxLine     int64  // bytes
+	TelnetFeedback    string // on or off
+	GraphiteTags      string // one of GraphiteTagParsers
+	GraphiteMaxLine   int64  // bytes
+	PickleMaxFrame    int64  // bytes
+
 	RejectedBytes     int64  // the most that the topic of what was refused keeps
 	SegmentSecretFile string // shared secrets of Segment's webhooks, one a line; "" = signatures are not asked for
 
@@ -53,6 +60,9 @@ type Config struct {
 
 // Acks are the names of the acknowledgement policies, safest first.
 var Acks = []string{"disk", "log", "ring"}
+
+// GraphiteTagParsers are the ways to find tags in a Graphite name.
+var GraphiteTagParsers = []string{"host", "graphite", "templates", "none"}
 
 // Roles are the parts an appliance can play. In this version `listener` switches the intake; the parts that the other names will
 // switch are not there yet, and the log is kept and read in every case.
@@ -113,11 +123,11 @@ var settings = []Setting{
 		func(c *Config) Value { return addressValue{at: &c.HTTP} }},
 	{"https", "Listeners", "127.0.0.1:8443", "HTTPS listener",
 		func(c *Config) Value { return addressValue{at: &c.HTTPS} }},
-	{"telnet", "Listeners", "127.0.0.1:4242", "telnet put listener (not in this version)",
+	{"telnet", "Listeners", "127.0.0.1:4242", "KairosDB's telnet listener",
 		func(c *Config) Value { return addressValue{at: &c.Telnet} }},
-	{"graphite", "Listeners", "127.0.0.1:2003", "Graphite line listener, TCP and UDP (not in this version)",
+	{"graphite", "Listeners", "127.0.0.1:2003", "Graphite line listener, TCP and UDP",
 		func(c *Config) Value { return addressValue{at: &c.Graphite} }},
-	{"pickle", "Listeners", "127.0.0.1:2004", "Graphite pickle listener (not in this version)",
+	{"pickle", "Listeners", "127.0.0.1:2004", "Graphite pickle listener, TCP and UDP",
 		func(c *Config) Value { return addressValue{at: &c.Pickle} }},
 	{"kafka", "Listeners", "127.0.0.1:9092", "Kafka protocol listener (not in this version)",
 		func(c *Config) Value { return addressValue{at: &c.Kafka} }},
@@ -146,7 +156,20 @@ var settings = []Setting{
 		func(c *Config) Value { return durationValue{&c.WriteTimeout} }},
 	{"idle-timeout", "Limits", "2m", "how long a connection may wait for its next request",
 		func(c *Config) Value { return durationValue{&c.IdleTimeout} }},
+	{"stream-idle-timeout", "Limits", "5m", "how long a line or frame connection may be silent",
+		func(c *Config) Value { return durationValue{&c.StreamIdleTimeout} }},
 
+	{"telnet-max-line", "Wires", "1024", "the longest line on the telnet listener",
+		func(c *Config) Value { return sizeValue{&c.TelnetMaxLine} }},
+	{"telnet-feedback", "Wires", "off", "tell telnet senders why a line was not taken; KairosDB tells nobody",
+		func(c *Config) Value { return choiceValue{&c.TelnetFeedback, []string{"on", "off"}} }},
+	{"graphite-tags", "Wires", "host", "how tags are found in a Graphite name: host (KairosDB's default: group.HOST.rest), graphite (name;tag=value), " +
+		"templates (wires.graphite.templates), none (the name as it is)",
+		func(c *Config) Value { return choiceValue{&c.GraphiteTags, GraphiteTagParsers} }},
+	{"graphite-max-line", "Wires", "4096", "the longest line on the Graphite listener",
+		func(c *Config) Value { return sizeValue{&c.GraphiteMaxLine} }},
+	{"pickle-max-frame", "Wires", "1MiB", "the largest pickle",
+		func(c *Config) Value { return sizeValue{&c.PickleMaxFrame} }},
 	{"segment-secret-file", "Wires", "", "file of the shared secrets that sign Segment's webhooks, one a line; empty asks for no signature",
 		func(c *Config) Value { return textValue{&c.SegmentSecretFile, "file"} }},
 

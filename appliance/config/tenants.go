@@ -32,6 +32,8 @@ const (
 	keysKey    = "keys"
 	wiresKey   = "wires"
 	topicKeys  = "topics"
+
+	templatesKey = "templates"
 )
 
 func parseKeySum(text string) (sum KeySum, ok bool) {
@@ -81,19 +83,25 @@ func (r *reading) tenants(node *yaml.Node) {
 
 // Wire is what the file's wires section says of one wire.
 type Wire struct {
-	Topics map[wire.Kind]string
-	Line   int
+	Topics    map[wire.Kind]string
+	Templates []string // of Graphite's tag parser
+	Line      int
 }
 
 // wires reads
 //
 //	wires:
 //	  kairosdb: {topics: {metric: kairos-metrics}}
+//	  graphite: {templates: ["^servers .host.metric*"]}
 func (r *reading) wires(node *yaml.Node) {
 	r.into.Config.Wires = map[string]Wire{}
 	r.named(node, "wires", "as kairosdb: {topics: {metric: kairos-metrics}}", func(name string, key, value *yaml.Node) {
 		w := Wire{Topics: map[wire.Kind]string{}, Line: key.Line}
-		r.mapping(value, "what is known of wire "+name+", as {topics: {metric: m}}", []string{topicKeys}, func(_ string, _, value *yaml.Node) {
+		r.mapping(value, "what is known of wire "+name+", as {topics: {metric: m}}", []string{topicKeys, templatesKey}, func(what string, _, value *yaml.Node) {
+			if what == templatesKey {
+				w.Templates = r.texts(name+"."+what, value)
+				return
+			}
 			r.mapping(value, "topics of "+name+", as {metric: m}", kindNames(), func(kind string, at, value *yaml.Node) {
 				topic, ok := r.scalar(name+".topics."+kind, value, false)
 				if ok && !wire.ValidTopic(topic) {
@@ -134,6 +142,21 @@ func (r *reading) named(node *yaml.Node, section, example string, each func(name
 			each(key.Value, key, value)
 		}
 	}
+}
+
+// texts is a list whose items may hold anything.
+func (r *reading) texts(name string, node *yaml.Node) (all []string) {
+	node = resolve(node)
+	if node.Kind != yaml.SequenceNode {
+		r.fail(node.Line, "%s: expected a list, as [\"…\", \"…\"]", name)
+		return nil
+	}
+	for _, item := range node.Content {
+		if text, ok := r.scalar(name, item, false); ok {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // nameMost is the longest name of a tenant: it is written into every record.

@@ -45,7 +45,8 @@ func TestTenants(t *testing.T) {
 }
 
 func TestWires(t *testing.T) {
-	e, err := loadText(t, "wires:\n  kairosdb: {topics: {metric: kairos-metrics}}\n  segment: {topics: {segment: clicks}}\n")
+	e, err := loadText(t, "wires:\n  kairosdb: {topics: {metric: kairos-metrics}}\n  segment: {topics: {segment: clicks}}\n"+
+		"  graphite: {templates: [\"^a .host.metric* [.,_] dc=eu\", drop]}\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,8 @@ func TestWires(t *testing.T) {
 		t.Fatal(err)
 	}
 	back, err := loadText(t, printed.String())
-	if err != nil || back.Config.Wires["segment"].Topics[wire.KindSegment] != "clicks" {
+	if err != nil || back.Config.Wires["segment"].Topics[wire.KindSegment] != "clicks" ||
+		strings.Join(back.Config.Wires["graphite"].Templates, "|") != "^a .host.metric* [.,_] dc=eu|drop" {
 		t.Errorf("%v, %+v from\n%s", err, back.Config.Wires, printed.String())
 	}
 }

@@ -53,6 +53,12 @@ func (c *Config) checkRanges() (all []error) {
 	}
 	size("segment-bytes", c.SegmentBytes, SegmentBytesMin, SegmentBytesMax)
 	size("max-body-bytes", c.MaxBodyBytes, BodyBytesMin, BodyBytesMax)
+	size("telnet-max-line", c.TelnetMaxLine, 64, 64<<10)
+	size("graphite-max-line", c.GraphiteMaxLine, 64, 64<<10)
+	size("pickle-max-frame", c.PickleMaxFrame, 1<<10, 64<<20)
+	if hasTemplates := len(c.Wires["graphite"].Templates) > 0; hasTemplates != (c.GraphiteTags == "templates") {
+		complain("graphite-tags is %s: templates needs wires.graphite.templates, and nothing else looks at them", c.GraphiteTags)
+	}
 	size("rejected-bytes", c.RejectedBytes, 1<<20, 1<<40)
 	if c.RingBytes != 0 {
 		size("ring-bytes", c.RingBytes, RingBytesMin, RingBytesMax)
@@ -69,6 +75,7 @@ func (c *Config) checkRanges() (all []error) {
 	timeout("read-timeout", c.ReadTimeout)
 	timeout("write-timeout", c.WriteTimeout)
 	timeout("idle-timeout", c.IdleTimeout)
+	timeout("stream-idle-timeout", c.StreamIdleTimeout)
 	timeout("shutdown-timeout", c.ShutdownTimeout)
 	if len(c.Roles) == 0 {
 		complain("roles is empty: name at least one of %s", strings.Join(Roles, ", "))

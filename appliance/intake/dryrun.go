@@ -16,8 +16,11 @@ func isDryRun(query *fasthttp.Args) bool {
 	return string(v) == "1" || string(v) == "true"
 }
 
-// dryRunMost is how many records a dry run's answer shows.
-const dryRunMost = 1000
+// The most that a dry run's answer shows: so many records, as long as they have no more than so many bytes.
+const (
+	dryRunRecords = 1000
+	dryRunBytes   = 1 << 20
+)
 
 // dryRun answers what would be stored, or exactly why not; nothing is stored or counted:
 //
@@ -47,11 +50,17 @@ func (w *worker) dryRun(s *Server, ctx *fasthttp.RequestCtx, r *route) {
 	dst = append(dst, `,"refused":`...)
 	dst = strconv.AppendInt(dst, int64(refused), 10)
 	dst = append(dst, `,"records":[`...)
-	for i := range w.batch.Records[:min(len(w.batch.Records), dryRunMost)] {
+	for i := range w.batch.Records[:min(len(w.batch.Records), dryRunRecords)] {
+		if i > 0 && len(dst) > dryRunBytes {
+			break
+		}
 		dst = appendDryRecord(dst, i, &w.batch.Records[i])
 	}
 	dst = append(dst, `],"rejected":[`...)
 	for i := range parts {
+		if i > 0 && len(dst) > 2*dryRunBytes {
+			break
+		}
 		dst = appendDryReject(dst, i, &parts[i])
 	}
 	dst = append(dst, `],"reply":`...)

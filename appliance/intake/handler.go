@@ -74,6 +74,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		Now:    time.Now().UnixMilli(),
 	}
 	w.peer = peerOfRequest(cl)
+	if r.Key == nil {
+		_, w.query, _ = bytes.Cut(header.RequestURI(), []byte("?"))
+	}
 	if r.New != nil && isDryRun(ctx.QueryArgs()) {
 		w.dryRun(s, ctx, r)
 		return

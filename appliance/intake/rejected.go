@@ -14,7 +14,7 @@ import (
 //
 //	{"wire":"kairosdb","reason":"…","position":17,"peer":"192.0.2.7","time":1500000000000,"raw":"…"}
 //
-// position is null where there is none. raw is the refused part, or the decoded body of a request refused whole: a string, or base64
+// position is null where there is none. raw is the refused part, or the decoded body (of a GET, the query) of a request refused whole: a string, or base64
 // with "encoding":"base64" where it is not UTF-8, and with "truncated":true where it is not all of it. A key that the request carries
 // is masked in it; of a request that was not let in there is no raw at all, as strangers must not fill a disk.
 const (
@@ -42,8 +42,10 @@ func (w *worker) layRefusal(wireName string, fault *wire.Fault, peer netip.Addr,
 		raw = nil
 	case raw == nil && len(w.inflate.out) > 0:
 		raw = w.inflate.out
-	case raw == nil:
+	case raw == nil && len(w.request.Body) > 0:
 		raw = w.request.Body
+	case raw == nil:
+		raw = w.query // of a GET: what it sends is there
 	}
 	w.layReject(wireName, fault, raw, peer, now)
 }

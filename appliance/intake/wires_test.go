@@ -247,16 +247,17 @@ func TestWholeRefusalsAreKept(t *testing.T) {
 		say("POST", "/lines/k", "all bad"),
 		post("t", `{"`+long+`":1]`),
 		post("", `{}`),
+		"GET /add_events?ia_data=%21 HTTP/1.1\r\nHost: penstock\r\ntopic: t\r\n\r\n",
 	} {
 		if a := r.one(t, request); a.status == 202 {
 			t.Errorf("%.60s: %d", request, a.status)
 		}
 	}
 	got := r.refused(t)
-	if len(got) != 5 {
+	if len(got) != 6 {
 		t.Fatalf("kept %+v", got)
 	}
-	for i, want := range []string{`{"a":1]`, `{"b":1]`, "all bad", `{"` + long[:rawMost-2], `{}`} {
+	for i, want := range []string{`{"a":1]`, `{"b":1]`, "all bad", `{"` + long[:rawMost-2], `{}`, "ia_data=%21"} {
 		if got[i].Raw != want || got[i].Reason == "" || got[i].Truncated != (i == 3) {
 			t.Errorf("kept %.100q of %.100q, reason %q, truncated %v", got[i].Raw, want, got[i].Reason, got[i].Truncated)
 		}

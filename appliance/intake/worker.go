@@ -26,6 +26,7 @@ type worker struct {
 	where   []byte // the reply's position
 	counts  *tally
 	peer    netip.Addr
+	query   []byte       // the request's, where no key can be in it
 	key     []byte       // what the request carries as a key, looked up when something of it is refused
 	zip     *gzip.Writer // made when first needed
 	zipped  bytes.Buffer
@@ -47,7 +48,7 @@ func (w *worker) release() {
 	w.headers.raw = nil
 	w.request = wire.Request{}
 	w.outcome = wire.Outcome{}
-	w.key, w.peer = nil, netip.Addr{}
+	w.query, w.key, w.peer = nil, nil, netip.Addr{}
 	w.asked, w.told, w.toldBytes = 0, 0, 0
 	w.inflate.forget()
 	if w.zipped.Cap() > replyKeep {

@@ -3,6 +3,7 @@
 package formats
 
 import (
+	"cmp"
 	"fmt"
 
 	"penstock/wire"
@@ -14,11 +15,17 @@ import (
 	"penstock/wire/splunk"
 )
 
-// Settings are what formats can be told. The zero value is every vendor's default.
+// Settings are what formats can be told, in plain values. The zero value is every vendor's default.
 type Settings struct {
-	Graphite graphite.Settings
-	KairosDB kairosdb.Settings
-	Segment  segment.Settings
+	TelnetMaxLine  int // bytes
+	TelnetFeedback bool
+
+	GraphiteTags      string // host, graphite, templates or none
+	GraphiteTemplates []string
+	GraphiteMaxLine   int // bytes
+	PickleMaxFrame    int // bytes
+
+	SegmentSecrets [][]byte
 }
 
 // All returns every format as it is by default, in the order they are shown to people. The slice is the caller's.
@@ -32,7 +39,11 @@ func All() []wire.Format {
 
 // New returns every format, one a line. An error names the setting that is wrong.
 func New(s Settings) ([]wire.Format, error) {
-	lines, err := graphite.New(s.Graphite)
+	tags, err := graphite.ParseTags(cmp.Or(s.GraphiteTags, "host"))
+	if err != nil {
+		return nil, err
+	}
+	lines, err := graphite.New(graphite.Settings{Tags: tags, Templates: s.GraphiteTemplates, MaxLine: s.GraphiteMaxLine, MaxFrame: s.PickleMaxFrame})
 	if err != nil {
 		return nil, fmt.Errorf("graphite: %w", err)
 	}
@@ -40,8 +51,8 @@ func New(s Settings) ([]wire.Format, error) {
 		cloudwisdom.Format,
 		lines,
 		interana.Format,
-		kairosdb.New(s.KairosDB),
-		segment.New(s.Segment),
+		kairosdb.New(kairosdb.Settings{MaxLine: s.TelnetMaxLine, Feedback: s.TelnetFeedback}),
+		segment.New(segment.Settings{Secrets: s.SegmentSecrets}),
 		splunk.Format,
 	}, nil
 }

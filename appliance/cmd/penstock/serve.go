@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -115,21 +114,10 @@ func reload(log *slog.Logger, a *appliance.Appliance) {
 	log.Info("the certificate was read again")
 }
 
-// noteWhatIsMissing is honest about listeners that have a setting and no wire in this version.
+// noteWhatIsMissing is honest about a listener that has a setting and is not in this version.
 func noteWhatIsMissing(c *config.Config, log *slog.Logger) {
-	var missing []string
-	for _, l := range []struct{ name, at string }{{"telnet", c.Telnet}, {"graphite", c.Graphite}, {"pickle", c.Pickle}, {"kafka", c.Kafka}} {
-		if l.at != config.Off {
-			missing = append(missing, l.name)
-		}
-	}
-	switch len(missing) {
-	case 0:
-	case 1:
-		log.Info("the " + missing[0] + " listener is not in this version: nothing listens there")
-	default:
-		last := len(missing) - 1
-		log.Info(strings.Join(missing[:last], ", ") + " and " + missing[last] + " listeners are not in this version: nothing listens there")
+	if c.Kafka != config.Off {
+		log.Info("the kafka listener is not in this version: nothing listens there")
 	}
 }
 
@@ -170,12 +158,17 @@ func greet(w io.Writer, a *appliance.Appliance, c *config.Config) {
 	}
 	held := a.Held()
 	line := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %-7s %s\n", name, fmt.Sprintf(format, args...))
+		fmt.Fprintf(w, "  %-8s %s\n", name, fmt.Sprintf(format, args...))
 	}
 	fmt.Fprintf(w, "penstock %s is open (process %d)\n", appliance.Release, at.PID)
 	for _, l := range []struct{ name, at string }{{"http", at.HTTP}, {"https", at.HTTPS}} {
 		if l.at != "" {
-			line(l.name, "%s://%s/add_events", l.name, l.at)
+			line(l.name, "%s://%s", l.name, l.at)
+		}
+	}
+	for _, l := range []struct{ name, at, what string }{{"telnet", at.Telnet, "put lines"}, {"graphite", at.Graphite, "lines, TCP and UDP"}, {"pickle", at.Pickle, "TCP and UDP"}} {
+		if l.at != "" {
+			line(l.name, "%s (%s)", l.at, l.what)
 		}
 	}
 	if at.Admin != "" {
