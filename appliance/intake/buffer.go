@@ -12,7 +12,7 @@ const (
 	bufferLent = 64 << 10  // the least that is lent
 	bufferFast = 256 << 10 // the most that is lent for speed alone; a batch is no larger, unless a frame is
 
-	buffersIdle = 32 << 20 // bytes that are kept to be lent again
+	buffersIdle = 16 << 20 // bytes that are kept to be lent again
 )
 
 // buffers lends memory to all streams' connections. It counts as the bodies of HTTP do, in the room that they share.

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -49,7 +50,10 @@ func toyFrame(text string) string {
 // toyGate holds up a parser that meets the word "wait".
 var toyGate = make(chan struct{})
 
-var toySaid = []byte("said\n")
+var (
+	toySaid = []byte("said\n")
+	toyBad  = []byte("bad, says the toy")
+)
 
 func newToy() wire.Parser {
 	return parserFunc(func(req *wire.Request, b *wire.Batch) *wire.Fault {
@@ -57,7 +61,7 @@ func newToy() wire.Parser {
 		case len(line) == 0:
 			return nil
 		case bytes.HasPrefix(line, []byte("bad")):
-			return b.Fail(wire.BadLine, 3).Because([]byte("bad, says the toy"))
+			return b.Fail(wire.BadLine, 3).Because(toyBad)
 		case bytes.HasPrefix(line, []byte("part")):
 			b.Refuse(wire.BadNumber, 1, line)
 		case bytes.HasPrefix(line, []byte("say")):
@@ -99,7 +103,7 @@ func startToy(t testing.TB, change func(*Options)) *rig {
 func startToyOn(t testing.TB, so shard.Options, change func(*Options)) *rig {
 	t.Helper()
 	so.Dir = t.TempDir()
-	so.SegmentBytes = 4 << 20
+	so.SegmentBytes = cmp.Or(so.SegmentBytes, 4<<20)
 	set, err := shard.Open(so)
 	if err != nil {
 		t.Fatal(err)
