@@ -148,8 +148,9 @@ func (e *exposition) streams(all []intake.StreamStats) {
 	}{
 		{"penstock_stream_frames_total", "counter", "Lines or frames read.", func(s *intake.StreamStats) uint64 { return s.Frames }},
 		{"penstock_stream_bytes_total", "counter", "Bytes of them, without their ends.", func(s *intake.StreamStats) uint64 { return s.Bytes }},
-		{"penstock_stream_datagrams_total", "counter", "Datagrams read; what the kernel dropped before is in its own statistics.",
-			func(s *intake.StreamStats) uint64 { return s.Datagrams }},
+		{"penstock_stream_datagrams_total", "counter", "Datagrams read.", func(s *intake.StreamStats) uint64 { return s.Datagrams }},
+		{"penstock_stream_datagrams_dropped_total", "counter", "Datagrams that the kernel dropped, as nobody read them in time; known when the next one comes.",
+			func(s *intake.StreamStats) uint64 { return s.Dropped }},
 		{"penstock_stream_cut_total", "counter", "Connections closed for bytes that are no frames, for slowness within a large one, or for want of memory.",
 			func(s *intake.StreamStats) uint64 { return s.Cut }},
 		{"penstock_stream_waits_total", "counter", "Times that a batch or a large frame had to wait for room; its sender waits with it.", func(s *intake.StreamStats) uint64 { return s.Waits }},

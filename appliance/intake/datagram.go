@@ -17,6 +17,7 @@ type datagramDoor struct {
 	workers *workers
 	free    chan *slot
 	full    chan *slot
+	dropped uint32 // what the kernel said last; the reading goroutine's
 	closing chan struct{}
 	ended   chan struct{} // everything that was read is stored
 	life    atomic.Int32
@@ -32,15 +33,17 @@ const (
 
 // slot is a datagram.
 type slot struct {
-	bytes [1 << 16]byte
-	n     int
-	peer  netip.Addr
+	bytes  [1 << 16]byte
+	n      int
+	beside [controlRoom]byte
+	peer   netip.Addr
 }
 
 const (
 	// slots is how many datagrams wait for the storing goroutine, at most. They are made as they are needed.
 	slots = 64
-	// socketBuffer is what the kernel is asked to hold of datagrams not yet read; it gives what net.core.rmem_max allows.
+	// socketBuffer is what the kernel is asked to hold of datagrams not yet read. Whom it does not trust gets what
+	// net.core.rmem_max allows.
 	socketBuffer = 4 << 20
 )
 
@@ -85,9 +88,13 @@ func (d *datagramDoor) read() {
 // receive fills a slot; false when the socket is closed.
 func (d *datagramDoor) receive(s *slot) bool {
 	for {
-		n, from, err := d.socket.ReadFromUDPAddrPort(s.bytes[:])
+		n, beside, _, from, err := d.socket.ReadMsgUDPAddrPort(s.bytes[:], s.beside[:])
 		if err == nil {
 			s.n, s.peer = n, from.Addr().Unmap()
+			if now, said := droppedBefore(s.beside[:beside]); said && now != d.dropped {
+				d.counts.dropped.Add(uint64(now - d.dropped))
+				d.dropped = now
+			}
 			return true
 		}
 		if errors.Is(err, net.ErrClosed) {

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -76,7 +77,8 @@ func listenPackets(addr, flag string, n int) ([]*net.UDPConn, error) {
 		return nil, fmt.Errorf("intake: %s: %w", addr, err)
 	}
 	shared := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return control(c, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		_ = control(c, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer) // what only root may; others get what the kernel allows
+		return errors.Join(control(c, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1), control(c, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1))
 	}}
 	var packets []*net.UDPConn
 	for range n {
@@ -87,11 +89,28 @@ func listenPackets(addr, flag string, n int) ([]*net.UDPConn, error) {
 			}
 			return nil, explain(err, addr, flag)
 		}
-		socket := p.(*net.UDPConn)
-		_ = socket.SetReadBuffer(socketBuffer) // the kernel gives what it allows
-		packets = append(packets, socket)
+		packets = append(packets, p.(*net.UDPConn))
 	}
 	return packets, nil
+}
+
+// controlRoom is room for what the kernel says beside a datagram.
+const controlRoom = 64
+
+// droppedBefore reads from there how many datagrams the kernel has dropped at the socket, modulo 2^32, before the one that came; it
+// says so once there are any.
+func droppedBefore(beside []byte) (n uint32, said bool) {
+	for len(beside) >= unix.SizeofCmsghdr {
+		head, data, rest, err := unix.ParseOneSocketControlMessage(beside)
+		if err != nil {
+			break
+		}
+		if head.Level == unix.SOL_SOCKET && head.Type == unix.SO_RXQ_OVFL && len(data) >= 4 {
+			return binary.NativeEndian.Uint32(data), true
+		}
+		beside = rest
+	}
+	return 0, false
 }
 
 // halfOpen is how long sent bytes may stay unacknowledged before the kernel gives the peer up for gone.

@@ -32,7 +32,8 @@ type StreamStats struct {
 	Name      string
 	Frames    uint64 // lines or frames
 	Bytes     uint64 // of them
-	Datagrams uint64
+	Datagrams uint64 // read
+	Dropped   uint64 // datagrams that the kernel dropped, as its buffer was full; known when the next one comes
 	Cut       uint64 // connections closed for bytes that are no frames, for slowness within a large frame, or for want of memory
 	Waits     uint64 // times that a batch, or a large frame, had to wait for room
 }
@@ -64,7 +65,7 @@ func (s *Server) Stats() Stats {
 	}
 	for _, of := range s.streamsOf {
 		c := &of.counts
-		st.Streams = append(st.Streams, StreamStats{of.Name, c.frames.Load(), c.bytes.Load(), c.datagrams.Load(), c.cut.Load(), c.waits.Load()})
+		st.Streams = append(st.Streams, StreamStats{of.Name, c.frames.Load(), c.bytes.Load(), c.datagrams.Load(), c.dropped.Load(), c.cut.Load(), c.waits.Load()})
 	}
 	return st
 }

@@ -34,7 +34,8 @@ type streamOf struct {
 type streamCounts struct {
 	frames    atomic.Uint64 // lines or frames given to the parser
 	bytes     atomic.Uint64 // of them
-	datagrams atomic.Uint64
+	datagrams atomic.Uint64 // read
+	dropped   atomic.Uint64 // by the kernel, as its buffer was full; known when the next one comes
 	cut       atomic.Uint64 // connections closed for bytes that are no frames, for slowness within a large frame, or for want of memory
 	waits     atomic.Uint64 // times that a batch, or a large frame, had to wait for room
 }
