@@ -539,3 +539,30 @@ func TestStream_Doors(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Frames of all sizes in pieces of all sizes, with pauses in which what was lent is given back: the buffer never mixes bytes up.
+func TestStream_BufferInAnyOrder(t *testing.T) {
+	r := startToyOn(t, shard.Options{Shards: 1, Ack: shard.AckLog, SegmentBytes: 64 << 20}, nil)
+	rng := rand.New(rand.NewPCG(3, 4))
+	var text strings.Builder
+	var want []string
+	for i := range 300 {
+		frame := fmt.Sprintf("%d ", i) + strings.Repeat(string(rune('a'+i%26)), rng.IntN(1<<rng.IntN(18)))
+		want = append(want, frame)
+		text.WriteString(toyFrame(frame))
+	}
+	c := dial(t, r.at("toyframes"))
+	for rest := text.String(); rest != ""; {
+		n := min(1+rng.IntN(1<<rng.IntN(20)), len(rest))
+		tell(t, c, rest[:n])
+		rest = rest[n:]
+		if rng.IntN(50) == 0 {
+			time.Sleep(lentFor + lentFor/4)
+		}
+	}
+	r.waitStored(t, "events", int64(len(want)))
+	if got := r.lines(t, "events"); !slices.Equal(got, want) {
+		t.Errorf("the first that differs: %s", firstDifference(got, want))
+	}
+	eventually(t, "nothing is lent", func() bool { return r.Stats().Buffered == 0 })
+}
