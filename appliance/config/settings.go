@@ -112,7 +112,7 @@ var settings = []Setting{
 		func(c *Config) Value { return countValue{&c.MaxTopics, 1, 1_000_000} }},
 	{"rejected-bytes", "Storage", "64MiB", "the most bytes kept of what was refused (topic _rejected)",
 		func(c *Config) Value { return sizeValue{&c.RejectedBytes} }},
-	{"ring-bytes", "Storage", "0", "size of the ring in front of each writer, a power of two; 0 derives it from max-body-bytes",
+	{"ring-bytes", "Storage", "0", "size of the ring in front of each writer, a power of two; 0 derives it from max-body-bytes and pickle-max-frame",
 		func(c *Config) Value { return sizeValue{&c.RingBytes} }},
 	{"pin-writers", "Storage", "", "CPU of each writer, as 0,1; empty leaves them to the scheduler",
 		func(c *Config) Value { return numbersValue{&c.PinWriters} }},

@@ -85,18 +85,19 @@ func (c *Config) checkRanges() (all []error) {
 
 func (c *Config) checkRelations() (all []error) {
 	complain := func(format string, args ...any) { all = append(all, fmt.Errorf(format, args...)) }
+	setting, most := c.largestFrame()
 	largest := c.largestMessage()
 	switch {
 	case c.RingBytes == 0:
 	case c.RingBytes&(c.RingBytes-1) != 0:
 		complain("ring-bytes %s is not a power of two: choose %s, or 0", FormatSize(c.RingBytes), FormatSize(powerOfTwo(c.RingBytes)))
 	case c.RingBytes < RingShare*largest:
-		complain("ring-bytes %s is too small for max-body-bytes %s: a ring takes messages up to an eighth of its size; choose at least %s, or 0",
-			FormatSize(c.RingBytes), FormatSize(c.MaxBodyBytes), FormatSize(powerOfTwo(RingShare*largest)))
+		complain("ring-bytes %s is too small for %s %s: a ring takes messages up to an eighth of its size; choose at least %s, or 0",
+			FormatSize(c.RingBytes), setting, FormatSize(most), FormatSize(powerOfTwo(RingShare*largest)))
 	}
 	if c.SegmentBytes < largest {
-		complain("segment-bytes %s is too small for max-body-bytes %s: a record must fit into a segment; choose at least %s",
-			FormatSize(c.SegmentBytes), FormatSize(c.MaxBodyBytes), FormatSize(roundUp(largest, 64<<10)))
+		complain("segment-bytes %s is too small for %s %s: a record must fit into a segment; choose at least %s",
+			FormatSize(c.SegmentBytes), setting, FormatSize(most), FormatSize(roundUp(largest, 64<<10)))
 	}
 	if c.RetentionBytes != 0 && c.RetentionBytes < 2*c.SegmentBytes {
 		complain("retention-bytes %s is less than two segments: retention deletes whole segments; choose at least %s, or a smaller segment-bytes",
@@ -162,10 +163,21 @@ func isLoopback(host string) bool {
 	return ip != nil && ip.IsLoopback() || ip == nil && host != ""
 }
 
-// largestMessage is the most that one record can take in a ring or a segment.
-func (c *Config) largestMessage() int64 { return c.MaxBodyBytes + MessageOverhead }
+// largestFrame is the most that comes in one piece, a body or a pickle, and the setting that says so.
+func (c *Config) largestFrame() (setting string, bytes int64) {
+	if c.Pickle != Off && c.PickleMaxFrame > c.MaxBodyBytes {
+		return "pickle-max-frame", c.PickleMaxFrame
+	}
+	return "max-body-bytes", c.MaxBodyBytes
+}
 
-// RingSize is the size of a writer's ring: what ring-bytes says, or else room for eight of the largest bodies and for a good
+// largestMessage is the most that one record can take in a ring or a segment.
+func (c *Config) largestMessage() int64 {
+	_, most := c.largestFrame()
+	return most + MessageOverhead
+}
+
+// RingSize is the size of a writer's ring: what ring-bytes says, or else room for eight of the largest bodies or pickles and for a good
 // many usual ones.
 func (c *Config) RingSize() int64 {
 	if c.RingBytes != 0 {

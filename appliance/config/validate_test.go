@@ -29,6 +29,8 @@ func TestValidate(t *testing.T) {
 
 		{"ring below eight bodies", func(c *Config) { c.RingBytes = 8 << 20 },
 			"ring-bytes 8MiB is too small for max-body-bytes 1MiB: a ring takes messages up to an eighth of its size; choose at least 16MiB, or 0"},
+		{"ring below eight pickles", func(c *Config) { c.RingBytes, c.PickleMaxFrame = 16<<20, 2<<20 },
+			"ring-bytes 16MiB is too small for pickle-max-frame 2MiB: a ring takes messages up to an eighth of its size; choose at least 32MiB, or 0"},
 		{"ring no power of two", func(c *Config) { c.RingBytes = 17 << 20 }, "ring-bytes 17MiB is not a power of two: choose 32MiB, or 0"},
 		{"segment below a body", func(c *Config) { c.SegmentBytes = 1 << 20 },
 			"segment-bytes 1MiB is too small for max-body-bytes 1MiB: a record must fit into a segment; choose at least 1088KiB"},
