@@ -11,8 +11,11 @@
 // What a slow or hostile client can hold on to is bounded: a header has its own deadline, a request has one, a reply has one,
 // idle connections have one; connections, requests in work, bytes of a header, of a body and of what it inflates to have caps.
 //
-// A Server is a list of doors and one HTTP engine. A door knows only sockets and counters, so a door of another kind (lines
-// over TCP) stands beside the HTTP ones and shares the workers, the counters and the way they are closed.
+// A Server is a list of doors and one HTTP engine. A door knows only sockets and counters; those of line and frame protocols stand
+// beside the HTTP ones and share their workers, counters and caps on connections. There a connection's own goroutine does the work:
+//
+//	socket ─► accept ─► buffer ─► split ─► parse, frame by frame ─► Offer ─► Wait ─► read on
+//	datagrams ─► slots ─►──────────┘        (into one batch)        (again, while there is no room)
 //
 // No other package imports fasthttp.
 package intake
