@@ -35,7 +35,8 @@ type Options struct {
 	MaxInFlight int // requests one socket's connections may have in work; above it they are answered busy; 1024
 
 	// MaxBuffered is the most bytes of bodies being received or in work, over all doors; 512 MiB. Memory for a body is taken when its
-	// length is announced, so without this cap a few thousand headers could take it all. Bodies smaller than MaxHeader do not count.
+	// length is announced, so without this cap a few thousand headers could take it all. Bodies smaller than MaxHeader do not count;
+	// what is lent to connections of streams does.
 	MaxBuffered int64
 
 	MaxConnections int // open connections over all doors; 16384. Above it a connection is closed as soon as it is accepted

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -272,6 +273,36 @@ func TestStream_NoTopicForTheRefused(t *testing.T) {
 	if n := r.Stats().Unkept; n != 1 {
 		t.Errorf("%d refused lines are counted as not kept", n)
 	}
+}
+
+// What the machine fails to store is tried again, and then given up and counted: its sender can't be told.
+func TestStream_StorageFails(t *testing.T) {
+	dir := t.TempDir()
+	r := startToyOn(t, shard.Options{Dir: dir, Shards: 1, Ack: shard.AckLog}, nil)
+	topics := filepath.Join(dir, "topics")
+	if err := os.Remove(topics); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(topics, nil, 0o600); err != nil { // no topic can be made there
+		t.Fatal(err)
+	}
+	c := dial(t, r.at("toy"))
+	tell(t, c, "one\ntwo\n")
+	eventually(t, "they are given up", func() bool { return r.toyWire().Failed == 2 })
+	if s := r.Stats(); s.Streams[0].Waits != triesMost-1 || s.Wires[1].InFlight != 0 {
+		t.Errorf("counted %+v", s)
+	}
+	if logs := r.logs.String(); !strings.Contains(logs, "records of a stream were not stored") {
+		t.Errorf("logged %s", logs)
+	}
+	if err := os.Remove(topics); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(topics, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tell(t, c, "three\n")
+	r.waitStored(t, "events", 1)
 }
 
 // With a ring that fills all the time, batches larger than it go in pieces, and each line is stored once, in order.

@@ -102,7 +102,9 @@ func startToy(t testing.TB, change func(*Options)) *rig {
 // startToyOn is startToy with a set of its own.
 func startToyOn(t testing.TB, so shard.Options, change func(*Options)) *rig {
 	t.Helper()
-	so.Dir = t.TempDir()
+	if so.Dir == "" {
+		so.Dir = t.TempDir()
+	}
 	so.SegmentBytes = cmp.Or(so.SegmentBytes, 4<<20)
 	set, err := shard.Open(so)
 	if err != nil {
