@@ -13,6 +13,7 @@ import (
 	"penstock/wire/kairosdb"
 	"penstock/wire/segment"
 	"penstock/wire/splunk"
+	"penstock/wire/stackstate"
 )
 
 // Settings are what formats can be told, in plain values. The zero value is every vendor's default.
@@ -54,5 +55,6 @@ func New(s Settings) ([]wire.Format, error) {
 		kairosdb.New(kairosdb.Settings{MaxLine: s.TelnetMaxLine, Feedback: s.TelnetFeedback}),
 		segment.New(segment.Settings{Secrets: s.SegmentSecrets}),
 		splunk.Format,
+		stackstate.Format,
 	}, nil
 }
