@@ -67,14 +67,25 @@ func (m *Metric) appendTail(dst []byte, from Source) []byte {
 	return from.appendEnd(dst)
 }
 
-// AppendKey adds the series' identity, a metric record's key: name;tag=value;tag=value.
+// AppendKey adds the series' identity, a metric record's key: name;tag=value;tag=value, and behind the tags the element or else the
+// host, which tell the series of a thousand machines apart where the vendor does not send them as tags.
 func (m *Metric) AppendKey(dst []byte) []byte {
 	dst = append(dst, m.Name...)
 	for i := range m.Tags {
-		dst = append(append(dst, ';'), m.Tags[i].Name...)
-		dst = append(append(dst, '='), m.Tags[i].Value...)
+		dst = appendPair(dst, m.Tags[i].Name, m.Tags[i].Value)
+	}
+	switch {
+	case m.Element != nil:
+		dst = appendPair(dst, []byte("element"), m.Element)
+	case m.Host != nil:
+		dst = appendPair(dst, []byte("host"), m.Host)
 	}
 	return dst
+}
+
+func appendPair(dst, name, value []byte) []byte {
+	dst = append(append(dst, ';'), name...)
+	return append(append(dst, '='), value...)
 }
 
 // Event is something that happened.

@@ -192,7 +192,9 @@ func TestMetric_AppendKey(t *testing.T) {
 		}
 	}
 	tag := func(name, value string) Tag { return Tag{[]byte(name), []byte(value)} }
-	f("cpu", Metric{Name: []byte("cpu"), Host: []byte("not in it"), Unit: []byte("nor this")})
+	f("cpu", Metric{Name: []byte("cpu"), Source: []byte("not in it"), Unit: []byte("nor this")})
+	f("cpu;a=b;host=h", Metric{Name: []byte("cpu"), Tags: []Tag{tag("a", "b")}, Host: []byte("h")})
+	f("cpu;element=e", Metric{Name: []byte("cpu"), Host: []byte("not beside the element"), Element: []byte("e")})
 	f("cpu;host=a", Metric{Name: []byte("cpu"), Tags: []Tag{tag("host", "a")}})
 	f("cpu;dc=;host=a b", Metric{Name: []byte("cpu"), Tags: []Tag{tag("dc", ""), tag("host", "a b")}})
 }

@@ -25,6 +25,12 @@ func (n *naive) add(m *Metric, from Source, time int64, value, nanos []byte) {
 	for _, tag := range m.Tags {
 		key = append(key, fmt.Sprintf("%s=%s", tag.Name, tag.Value))
 	}
+	switch {
+	case m.Element != nil:
+		key = append(key, "element="+string(m.Element))
+	case m.Host != nil:
+		key = append(key, "host="+string(m.Host))
+	}
 	id := fmt.Sprintf("%q %q %q %q %q %q %q %q %q %d %q %q", m.Name, m.Tags, orNil(m.Type), orNil(m.Unit), orNil(m.Host), orNil(m.Source),
 		orNil(m.Sourcetype), orNil(m.ID), orNil(m.Element), m.TTL, from.Wire, orNil(from.Tenant))
 	if n.points == nil {
@@ -231,7 +237,7 @@ func TestSeries_KeepsNothingOfTheMetric(t *testing.T) {
 	}
 	s.Flush(&b, []byte("t"))
 	r := b.Records[0]
-	if string(r.Key) != "name;t=v" || bytes.Contains(r.Value, []byte("#")) {
+	if string(r.Key) != "name;t=v;host=name" || bytes.Contains(r.Value, []byte("#")) {
 		t.Errorf("key %s value %s", r.Key, r.Value)
 	}
 }

@@ -124,12 +124,17 @@ func (s *server) points() (all []point) {
 	return all
 }
 
-// seriesKey is name;tag=value;tag=value.
+// seriesKey is name;tag=value;tag=value, and the element or else the host behind them.
 func seriesKey(metric object) string {
 	key := fmt.Sprint(metric["metric"])
 	tags, _ := metric["tags"].(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(tags)) {
 		key += fmt.Sprint(";", name, "=", tags[name])
+	}
+	for _, name := range []string{"element", "host"} {
+		if of, ok := metric[name]; ok {
+			return key + fmt.Sprint(";", name, "=", of)
+		}
 	}
 	return key
 }
