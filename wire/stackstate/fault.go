@@ -27,15 +27,20 @@ const (
 const shown = 64
 
 // wrong refuses the request for a value of the wrong type: the value that begins at at, of a member of what section holds. Either
-// name may be empty.
+// name may be empty. Of a list or an object only the brackets are shown: a key may be inside.
 func (in *input) wrong(at int, section, member, expected string) *wire.Fault {
 	r := wire.Reader{Src: in.body, At: at}
 	value := r.Value()
 	text := append(in.explain(section, member), "Expected "...)
 	text = append(append(text, expected...), ", but got "...)
-	if len(value) <= shown {
+	switch {
+	case value[0] == '{':
+		text = append(text, "{…}"...)
+	case value[0] == '[':
+		text = append(text, "[…]"...)
+	case len(value) <= shown:
 		text = appendValid(text, value)
-	} else {
+	default:
 		text = append(appendValid(text, value[:wholeRunes(value)]), "…"...)
 	}
 	return in.Fail(wire.BadField, at).Because(in.Close(text))

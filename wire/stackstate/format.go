@@ -16,7 +16,8 @@
 //
 // The key is the query's api_key, else the header sts-api-key, else DD-Api-Key, else that of "Authorization: ApiKey …" or "Bearer …"
 // [decided: the service tokens of later versions]. The member apiKey of a body is "legacy, not used by the backend", and nobody's
-// business: it is no key here, it is in no record, and it is masked in what is kept of a refused body.
+// business: it is no key here, it is in no record, and it is masked in what is kept of what was refused; of a malformed body that may have one
+// nothing is kept.
 //
 // Bodies come as they are, as gzip, or as deflate, which is zlib's stream with all agents. [decided] Another encoding (zstd is an
 // agent's build option) is 415: agents drop what is answered 400 and try again later what is answered 415, so nothing is lost

@@ -14,6 +14,7 @@ type input struct {
 	*wire.Batch
 	text   wire.Text
 	body   []byte // decoded; nil when it could not be
+	proven bool   // the body is one JSON value
 	time   int64  // of what has none of its own
 	shift  int    // powers of ten from the request's times to milliseconds
 	host   []byte // of what names none; nil = nobody's
@@ -26,7 +27,7 @@ type input struct {
 // begin decodes a request's body and proves that it is one JSON value. The reader stands before it.
 func (in *input) begin(req *wire.Request, b *wire.Batch) (wire.Reader, *wire.Fault) {
 	in.Batch, in.time, in.shift, in.topics = b, req.Now, 3, req.Topics
-	in.host, in.spread = nil, 0
+	in.host, in.spread, in.proven = nil, 0, false
 	in.from = wire.Source{Wire: name, Tenant: req.Tenant}
 	if bytes.EqualFold(req.Header.Peek("sts-time-format"), milliseconds) {
 		in.shift = 0
@@ -55,6 +56,7 @@ func (in *input) begin(req *wire.Request, b *wire.Batch) (wire.Reader, *wire.Fau
 	if code != wire.OK {
 		return wire.Reader{}, b.Fail(code, end)
 	}
+	in.proven = true
 	return wire.Reader{Src: in.body, At: at}, nil
 }
 

@@ -25,47 +25,69 @@ func key(req *wire.Request) []byte {
 
 var apiKey, bearer = []byte("ApiKey"), []byte("Bearer")
 
-// legacyKey is how the member begins that held a key once.
-var legacyKey = []byte(`"apiKey"`)
+// legacyKey is the member that held a key once.
+const legacyKey = "apiKey"
 
-// withoutKey returns what may be kept of a refused body: nil for all of it, else a copy with every apiKey masked. Of a body that
-// could not be decoded nothing is, for who knows what is in it. The body need not be JSON: that may be why it was refused.
+// withoutKey returns what may be kept of a refused body: nil for all of it, and nothing where a key may hide. In what was proven to be
+// JSON every apiKey is found, however it is spelled, and its value masked, whatever it is. Elsewhere no rule says where a value ends.
 func (in *input) withoutKey() []byte {
-	if in.body == nil {
+	switch {
+	case in.body == nil: // it could not be decoded: who knows what is in it
+		return []byte{}
+	case in.proven:
+		return in.masked(in.body)
+	case mayHaveKey(in.body):
 		return []byte{}
 	}
-	if !bytes.Contains(in.body, legacyKey) {
-		return nil
-	}
-	kept, rest := in.Open(), in.body
-	for {
-		at := bytes.Index(rest, legacyKey)
-		if at < 0 {
-			return in.Close(append(kept, rest...))
-		}
-		at += len(legacyKey)
-		value := wire.SkipSpace(rest, at)
-		if value < len(rest) && rest[value] == ':' {
-			value = wire.SkipSpace(rest, value+1)
-		}
-		if value == len(rest) || rest[value] != '"' {
-			kept, rest = append(kept, rest[:at]...), rest[at:]
-			continue
-		}
-		kept = append(append(kept, rest[:value]...), `"***"`...)
-		rest = rest[endOfString(rest, value+1):]
-	}
+	return nil
 }
 
-// endOfString returns the position behind the quote that ends a string, whose opening quote is read, or the text's end.
-func endOfString(text []byte, at int) int {
-	for ; at < len(text); at++ {
-		switch text[at] {
-		case '\\':
-			at++
-		case '"':
-			return at + 1
-		}
+// Refuse notes a part of a body as refused, without what may be a key.
+func (in *input) Refuse(code wire.Code, at int, part []byte) *wire.Fault {
+	if kept := in.masked(part); kept != nil {
+		part = kept
 	}
-	return len(text)
+	return in.Batch.Refuse(code, at, part)
+}
+
+// mayHaveKey reports whether text has the name of the key, or an escape that may spell one of its letters.
+func mayHaveKey(text []byte) bool {
+	return bytes.Contains(text, []byte(legacyKey)) || bytes.Contains(text, []byte(`\u00`))
+}
+
+// masked returns a copy of JSON that was proven with the value of every member apiKey replaced; nil when it has none.
+func (in *input) masked(json []byte) []byte {
+	if !mayHaveKey(json) {
+		return nil
+	}
+	var kept []byte
+	r := wire.Reader{Src: json}
+	if bytes.HasPrefix(json, byteOrderMark) {
+		r.At = len(byteOrderMark)
+	}
+	copied := 0
+	for r.At = wire.SkipSpace(json, r.At); r.At < len(json); r.At = wire.SkipSpace(json, r.At) {
+		switch json[r.At] {
+		case '{', '}', '[', ']', ',', ':':
+			r.At++
+			continue
+		}
+		text := r.Value() // a scalar: a name or a value
+		colon := wire.SkipSpace(json, r.At)
+		if text[0] != '"' || colon == len(json) || json[colon] != ':' || !in.text.Is(text, legacyKey) {
+			continue
+		}
+		if kept == nil {
+			kept = in.Open()
+		}
+		r.At = colon + 1
+		value := wire.SkipSpace(json, r.At)
+		kept = append(append(kept, json[copied:value]...), `"***"`...)
+		r.Skip()
+		copied = r.At
+	}
+	if kept == nil {
+		return nil
+	}
+	return in.Close(append(kept, json[copied:]...))
 }
