@@ -127,7 +127,9 @@ func checkCloudWisdomElements(f wire.Format, a *attack) error {
 	if strings.Contains(strings.ToLower(string(a.body)), `\ud`) {
 		return nil // lone surrogates: encoding/json replaces them, the format does not
 	}
-	inject := strings.Contains(strings.ToUpper(string(a.header.Peek("X-Netuitive-Api-Options"))), "INJECT_TIMESTAMP")
+	inject := slices.ContainsFunc(strings.Split(string(a.header.Peek("X-Netuitive-Api-Options")), ","), func(option string) bool {
+		return strings.EqualFold(strings.TrimSpace(option), "INJECT_TIMESTAMP")
+	})
 	slow := slowElements{inject: inject}
 	err := slow.read(bytes.TrimPrefix(a.body, []byte("\ufeff")))
 	switch {
