@@ -128,7 +128,13 @@ func checkCloudWisdomElements(f wire.Format, a *attack) error {
 		return nil // lone surrogates: encoding/json replaces them, the format does not
 	}
 	inject := slices.ContainsFunc(strings.Split(string(a.header.Peek("X-Netuitive-Api-Options")), ","), func(option string) bool {
-		return strings.EqualFold(strings.TrimSpace(option), "INJECT_TIMESTAMP")
+		ascii := func(r rune) rune {
+			if 'a' <= r && r <= 'z' {
+				r -= 'a' - 'A'
+			}
+			return r
+		}
+		return strings.Map(ascii, strings.TrimSpace(option)) == "INJECT_TIMESTAMP"
 	})
 	slow := slowElements{inject: inject}
 	err := slow.read(bytes.TrimPrefix(a.body, []byte("\ufeff")))
