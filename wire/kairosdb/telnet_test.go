@@ -1,7 +1,6 @@
 package kairosdb
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -114,6 +113,6 @@ func TestTelnet_Gathers(t *testing.T) {
 		got = append(got, string(b.Records[i].Value))
 	}
 	if !slices.Equal(got, want) {
-		t.Error(fmt.Sprintf("%q\nwant %q", got, want))
+		t.Errorf("%q\nwant %q", got, want)
 	}
 }
