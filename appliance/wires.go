@@ -14,6 +14,17 @@ import (
 	"penstock/wire/formats"
 )
 
+// Check says what is wrong with the part of a configuration that only the wires understand: their names, their settings, the file of
+// secrets. nil: nothing.
+func Check(c *config.Config) error {
+	a := &Appliance{config: *c}
+	spoken, err := a.formats()
+	if err != nil {
+		return err
+	}
+	return intake.Check(spoken, a.keys(), a.topics())
+}
+
 // formats is every wire as it is configured.
 func (a *Appliance) formats() ([]wire.Format, error) {
 	c := &a.config

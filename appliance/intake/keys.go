@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	"slices"
+	"strings"
 
 	"penstock/wire"
 )
@@ -32,7 +33,7 @@ func newKeys(all []Key, formats []wire.Format) (*keys, error) {
 		for _, name := range key.Wires {
 			i := slices.IndexFunc(formats, func(f wire.Format) bool { return f.Name == name })
 			if i < 0 || !takesKeys(&formats[i]) {
-				return nil, fmt.Errorf("intake: tenant %s has a key for %s, which is no wire that asks for keys", key.Tenant, name)
+				return nil, fmt.Errorf("tenants: %s has a key for %s, which is no wire that has keys: choose from %s", key.Tenant, name, strings.Join(keyed(formats), ", "))
 			}
 		}
 		for i := range formats {
@@ -42,6 +43,16 @@ func newKeys(all []Key, formats []wire.Format) (*keys, error) {
 		}
 	}
 	return k, nil
+}
+
+// keyed is the names of the wires that have keys.
+func keyed(formats []wire.Format) (names []string) {
+	for i := range formats {
+		if takesKeys(&formats[i]) {
+			names = append(names, formats[i].Name)
+		}
+	}
+	return names
 }
 
 func takesKeys(f *wire.Format) bool {

@@ -125,6 +125,13 @@ func (o *Options) check() error {
 	return nil
 }
 
+// Check says what is wrong with keys and topics for these formats, as New would.
+func Check(formats []wire.Format, all []Key, topics map[string]map[wire.Kind]string) error {
+	_, errKeys := newKeys(all, formats)
+	_, errTopics := newTopics(topics, formats)
+	return errors.Join(errKeys, errTopics)
+}
+
 // off is the address of a door that stays shut.
 const off = "off"
 

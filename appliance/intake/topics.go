@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"penstock/wire"
 )
@@ -14,14 +15,18 @@ func newTopics(said map[string]map[wire.Kind]string, formats []wire.Format) ([]*
 	for i := range formats {
 		all[i] = wire.DefaultTopics()
 	}
+	names := make([]string, len(formats))
+	for i := range formats {
+		names[i] = formats[i].Name
+	}
 	for _, name := range slices.Sorted(maps.Keys(said)) {
-		i := slices.IndexFunc(formats, func(f wire.Format) bool { return f.Name == name })
+		i := slices.Index(names, name)
 		if i < 0 {
-			return nil, fmt.Errorf("intake: topics are named for the wire %s, and there is none of that name", name)
+			return nil, fmt.Errorf("wires: there is no wire %s: choose from %s", name, strings.Join(names, ", "))
 		}
 		for kind, topic := range said[name] {
 			if !wire.ValidTopic(topic) {
-				return nil, fmt.Errorf("intake: %s of %s can't go to topic %q: %s", kind, name, topic, wire.BadTopic.Text())
+				return nil, fmt.Errorf("wires: %s of %s can't go to topic %q: %s", kind, name, topic, wire.BadTopic.Text())
 			}
 			all[i][kind] = []byte(topic)
 		}

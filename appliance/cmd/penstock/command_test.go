@@ -45,6 +45,15 @@ func TestExitCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	empty := t.TempDir()
+	wrongTenant, wrongWire := filepath.Join(t.TempDir(), "tenant.yaml"), filepath.Join(t.TempDir(), "wire.yaml")
+	for path, text := range map[string]string{
+		wrongTenant: "tenants: {acme: {keys: \"sha256:" + strings.Repeat("ab", 32) + "\", wires: interana}}\n",
+		wrongWire:   "wires: {kairos: {topics: {metric: m}}}\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	tests := []struct {
 		args   string
 		exit   int
@@ -70,6 +79,11 @@ func TestExitCodes(t *testing.T) {
 		{"serve --config " + config, exitUsage, "", "penstock: " + config + ": line 2: unknown key retenton; did you mean retention?\n"},
 		{"config check --config " + config, exitUsage, "", "line 2: unknown key retenton"},
 		{"config check --config " + config + ".not", exitUsage, "", "no such file"},
+
+		{"config check --config " + wrongTenant, exitUsage, "", "penstock: tenants: acme has a key for interana, which is no wire that has keys: choose from cloudwisdom, kairosdb, segment, splunk, stackstate\n"},
+		{"serve --config " + wrongWire, exitUsage, "", "penstock: wires: there is no wire kairos: choose from cloudwisdom, graphite, interana, kairosdb, segment, splunk, stackstate\n"},
+		{"config check --segment-secret-file " + empty + "/not", exitUsage, "", "penstock: segment-secret-file: open "},
+		{"config check --graphite-tags templates", exitUsage, "", "templates needs wires.graphite.templates"},
 
 		{"log verify " + empty, exitFailed, "", "no log at or below " + empty},
 		{"log verify " + empty + "/not", exitFailed, "", "no such file"},

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"penstock/appliance"
 	"penstock/appliance/config"
 )
 
@@ -108,6 +109,9 @@ func addSettings(cmd *cobra.Command) (load func() (*config.Effective, error)) {
 	}
 	return func() (*config.Effective, error) {
 		e, err := config.Load(config.Sources{File: *file, Environ: os.Environ(), Flags: given})
+		if err == nil {
+			err = appliance.Check(&e.Config)
+		}
 		if err != nil {
 			return nil, &usageError{err}
 		}
