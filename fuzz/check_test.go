@@ -56,6 +56,9 @@ func check(f wire.Format, a *attack) (err error) {
 	if route == nil {
 		return fmt.Errorf("no route for %s %s", a.method, a.path)
 	}
+	if err := checkCost(route, a); err != nil {
+		return err
+	}
 	parser := route.New()
 	var batch wire.Batch
 	first, err := parseOnce(parser, &batch, route, a)

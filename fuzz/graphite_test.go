@@ -81,6 +81,9 @@ func FuzzGraphite_Line(f *testing.F) {
 		if len(line) > graphite.DefaultMaxLine {
 			return
 		}
+		if err := checkFrameCost(graphite.Format.Streams[graphiteLines].New, line); err != nil {
+			t.Fatal(err)
+		}
 		if err := checkGraphiteLine(graphite.Format.Streams[graphiteLines].New(), line); err != nil {
 			t.Fatal(err)
 		}
@@ -97,6 +100,9 @@ func FuzzGraphite_Pickle(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		if len(body) > attackLimit {
 			return
+		}
+		if err := checkFrameCost(graphite.Format.Streams[graphitePickles].New, body); err != nil {
+			t.Fatal(err)
 		}
 		if err := checkGraphitePickle(graphite.Format.Streams[graphitePickles].New(), body); err != nil {
 			t.Fatal(err)

@@ -66,6 +66,9 @@ func FuzzKairosDB_Line(f *testing.F) {
 		if len(line) > kairosdb.DefaultMaxLine {
 			return
 		}
+		if err := checkFrameCost(kairos.Streams[0].New, line); err != nil {
+			t.Fatal(err)
+		}
 		if err := checkKairosLine(kairos.Streams[0].New(), line); err != nil {
 			t.Fatal(err)
 		}
