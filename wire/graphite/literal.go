@@ -16,6 +16,11 @@ func (m *machine) unicodeLine(line []byte) []byte {
 	}
 	out := m.b.Open()
 	for i := 0; i < len(line); {
+		if bytes.HasPrefix(line[i:], twoBackslashes) { // they stand for themselves, and begin no escape
+			out = append(out, twoBackslashes...)
+			i += len(twoBackslashes)
+			continue
+		}
 		r, size := rawRune(line[i:])
 		i += size
 		if utf16.IsSurrogate(r) && i < len(line) {
@@ -29,6 +34,8 @@ func (m *machine) unicodeLine(line []byte) []byte {
 	}
 	return m.b.Close(out)
 }
+
+var twoBackslashes = []byte(`\\`)
 
 // rawRune reads one character of raw-unicode-escape, and how many bytes it takes. A backslash that is no escape is itself.
 func rawRune(text []byte) (r rune, size int) {
