@@ -107,11 +107,7 @@ func (c *Cursor) enter() error {
 	list := c.l.list()
 	i := sort.Search(len(list), func(i int) bool { return list[i].base > c.offset })
 	if i == 0 {
-		first := c.l.First()
-		if len(list) > 0 {
-			first = max(first, list[0].base) // the list is a moment ahead
-		}
-		return &ExpiredError{Wanted: c.offset, First: first}
+		return c.expired(list)
 	}
 	if err := c.stand(list[i-1]); err != nil {
 		return err
@@ -120,6 +116,15 @@ func (c *Cursor) enter() error {
 		c.pos, c.at = hint, -1
 	}
 	return nil
+}
+
+// expired says that retention was faster. The offset is before every segment of the list.
+func (c *Cursor) expired(list []*segment) error {
+	first := c.l.First()
+	if len(list) > 0 {
+		first = max(first, list[0].base) // the list is a moment ahead
+	}
+	return &ExpiredError{Wanted: c.offset, First: first}
 }
 
 // stand pins a segment and stands at its start.
@@ -139,6 +144,9 @@ func (c *Cursor) stand(s *segment) error {
 func (c *Cursor) cross() error {
 	sealed := c.s.sealed()
 	next := c.successor()
+	if list := c.l.list(); len(list) > 0 && c.offset < list[0].base {
+		return c.expired(list) // the segments behind this one were removed while it was read
+	}
 	if next == nil {
 		if end := c.l.Next(); sealed && c.offset < end && !c.l.closed.Load() {
 			first := c.offset

@@ -178,6 +178,38 @@ func TestPinnedSegmentOutlivesRemoval(t *testing.T) {
 	f.must(f.Close())
 }
 
+// A cursor that reads a removed segment to its end, while the segments behind it were removed too, is told that it came too late, not
+// that records are damaged.
+func TestRetiredBehindThePinnedSegment(t *testing.T) {
+	f := openLog(t, nil, testOptions())
+	n := int64(0)
+	for f.Segments() < 5 {
+		f.addSynced(n, n+20)
+		n += 20
+	}
+	c := f.Cursor(0)
+	defer c.Close()
+	_, err := c.Next()
+	f.must(err)
+	if removed, err := f.Retire(f.now + 1); err != nil || removed < 3 {
+		t.Fatalf("%d removed, %v", removed, err)
+	}
+	var expired *ExpiredError
+	for ; err == nil; _, err = c.Next() {
+	}
+	if !errors.As(err, &expired) || expired.Wanted != c.Offset() || expired.First != f.First() {
+		t.Fatalf("behind the pinned segment, at %d: %v", c.Offset(), err)
+	}
+	if _, err := c.Next(); !errors.As(err, &expired) {
+		t.Fatalf("asked again: %v", err)
+	}
+	c.SkipTo(expired.First)
+	if b, err := c.Next(); err != nil || b.Base() != f.First() {
+		t.Fatalf("%d, %v", b.Base(), err)
+	}
+	f.must(f.Close())
+}
+
 func TestWait(t *testing.T) {
 	for _, readSynced := range []bool{true, false} {
 		o := testOptions()
