@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"testing"
 
 	"penstock/appliance/shard"
@@ -151,6 +152,9 @@ func gone(t testing.TB, c net.Conn) string {
 func (r *rig) waitStored(t testing.TB, topic string, n int64) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d records are in %s", n, topic), func() bool { return r.stored(topic) == n })
+	eventually(t, "all of them are counted", func() bool { // a moment after they are stored
+		return !slices.ContainsFunc(r.Stats().Wires, func(w WireStats) bool { return w.InFlight > 0 })
+	})
 }
 
 // lines are the values of a topic's records, by shard in their order.
