@@ -290,7 +290,8 @@ func (m *machine) put(place uint64) {
 	if it.kind == unset {
 		return
 	}
-	if place >= maxMemo {
+	// Picklers number the places as they go, an opcode of a byte at least for each: a place beyond the frame's length is nobody's.
+	if place >= min(maxMemo, uint64(len(m.src))) {
 		m.memoized++
 		return
 	}

@@ -165,10 +165,15 @@ func seconds(text []byte) (int64, reason) {
 		return 0, why
 	}
 	n.point = n.point && n.exponent != nil
+	before1970 := n.negative
+	n.negative = false // cut off is not rounded down
 	var room [2 * maxNumber]byte
 	whole, ok := wire.ParseScaled(n.appendJSON(room[:0]), 0)
 	if !ok {
 		return 0, timeTooLarge
+	}
+	if before1970 {
+		whole = -whole
 	}
 	return whole, taken
 }
