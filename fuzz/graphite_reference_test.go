@@ -266,11 +266,17 @@ func ogorekErrs(body []byte, err error) bool {
 			return true
 		}
 	}
+	if err != nil && strings.Contains(err.Error(), "memo: key error") && ogorekPlace.Match(body) {
+		return true
+	}
 	return errors.Is(err, strconv.ErrSyntax) && bytes.Contains(body, []byte(`\`)) ||
 		errors.Is(err, io.ErrUnexpectedEOF) && ogorekLong.Match(body)
 }
 
 var ogorekLong = regexp.MustCompile(`L[-+]?[0-9]+\n`)
+
+// ogorekPlace is a place of the memo as digits that are not the shortest: a number for Python, a name of its own for og-rek.
+var ogorekPlace = regexp.MustCompile(`[pg][+0 ][0-9]`)
 
 func sequenceOf(object any) []any {
 	switch object := object.(type) {
