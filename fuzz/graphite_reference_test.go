@@ -258,15 +258,15 @@ func ogorekForgets(body []byte) bool {
 	return false
 }
 
-// ogorekErrs reports whether a pickle is one of those that CPython and we read and og-rek does not: it takes a LONG1 of more than 127
-// bytes for one of a negative length, wants an L behind each LONG, and has no halves of characters in UNICODE.
+// ogorekErrs reports whether a pickle is one of those that CPython and we read and og-rek does not: it loses its way behind a LONG1 of
+// many bytes, knows no LONG4, wants an L behind each LONG, and has no halves of characters in UNICODE.
 func ogorekErrs(body []byte, err error) bool {
 	for i, c := range body[:max(len(body), 1)-1] {
-		if c == 0x8a && body[i+1] > 127 {
+		if c == 0x8a && body[i+1] > 8 {
 			return true
 		}
 	}
-	if err != nil && strings.Contains(err.Error(), "memo: key error") && ogorekPlace.Match(body) {
+	if err != nil && (strings.Contains(err.Error(), "memo: key error") && ogorekPlace.Match(body) || strings.Contains(err.Error(), "Unknown opcode 139")) {
 		return true
 	}
 	return errors.Is(err, strconv.ErrSyntax) && bytes.Contains(body, []byte(`\`)) ||
