@@ -259,7 +259,8 @@ func ogorekForgets(body []byte) bool {
 }
 
 // ogorekErrs reports whether a pickle is one of those that CPython and we read and og-rek does not: it loses its way behind a LONG1 of
-// many bytes, knows no LONG4, wants an L behind each LONG, and has no halves of characters in UNICODE.
+// many bytes, knows no LONG4, refuses doubles
+// beyond the largest, wants an L behind each LONG, and has no halves of characters in UNICODE.
 func ogorekErrs(body []byte, err error) bool {
 	for i, c := range body[:max(len(body), 1)-1] {
 		if c == 0x8a && body[i+1] > 8 {
@@ -269,7 +270,7 @@ func ogorekErrs(body []byte, err error) bool {
 	if err != nil && (strings.Contains(err.Error(), "memo: key error") && ogorekPlace.Match(body) || strings.Contains(err.Error(), "Unknown opcode 139")) {
 		return true
 	}
-	return errors.Is(err, strconv.ErrSyntax) && bytes.Contains(body, []byte(`\`)) ||
+	return errors.Is(err, strconv.ErrRange) || errors.Is(err, strconv.ErrSyntax) && bytes.Contains(body, []byte(`\`)) ||
 		errors.Is(err, io.ErrUnexpectedEOF) && ogorekLong.Match(body)
 }
 
