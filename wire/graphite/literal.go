@@ -115,7 +115,7 @@ func escaped(text []byte) (c byte, size int) {
 		return 0, 0
 	}
 	for size < len(text) && size < 3 && text[size] >= '0' && text[size] <= '7' {
-		c = c<<3 | text[size] - '0'
+		c = c<<3 | (text[size] - '0')
 		size++
 	}
 	return c, size

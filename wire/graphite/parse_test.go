@@ -304,3 +304,14 @@ func TestGolden_ProtocolsAgree(t *testing.T) {
 		}
 	}
 }
+
+// Every byte that an escape of Python's repr can spell, in octal and in hexadecimal.
+func TestEscaped(t *testing.T) {
+	for n := range 256 {
+		for _, text := range []string{fmt.Sprintf("%03o", n), fmt.Sprintf("x%02x", n)} {
+			if c, size := escaped([]byte(text + "7")); int(c) != n || size != len(text) {
+				t.Errorf("\\%s is %d, of %d bytes", text, c, size)
+			}
+		}
+	}
+}
