@@ -326,8 +326,11 @@ func slowHealth(o object) bool {
 			return false
 		}
 	}
-	if starts && sub != "" && !isWithin(start["expiry_interval_s"], math.MaxInt64/1000) {
-		return false
+	if starts && sub != "" {
+		expiry, _ := start["expiry_interval_s"].(json.Number)
+		if ms, ok := wire.ParseScaled([]byte(expiry), 3); !ok || ms <= 0 { // to the last millisecond that 64 bits hold
+			return false
+		}
 	}
 	if isWord(model, "TRANSACTIONAL_INCREMENTS") {
 		increment, _ := o["increment"].(object)
