@@ -7,22 +7,22 @@ import (
 	"path/filepath"
 	"strings"
 
-	"penstock/segstore"
+	"penstock/segstore/disk"
 )
 
-// heapDisk is a segstore.Disk in memory: a fuzzer has no time for a real one's syncs. It fails only as a disk without faults does.
+// heapDisk is a disk.Disk in memory: a fuzzer has no time for a real one's syncs. It fails only as a disk without faults does.
 type heapDisk map[string]*heapFile
 
 type heapFile struct{ data []byte }
 
-func (d heapDisk) find(path string) (segstore.File, error) {
+func (d heapDisk) find(path string) (disk.File, error) {
 	if f := d[path]; f != nil {
 		return f, nil
 	}
 	return nil, fmt.Errorf("%s: %w", path, fs.ErrNotExist)
 }
 
-func (d heapDisk) Create(path string, size int64) (segstore.File, error) {
+func (d heapDisk) Create(path string, size int64) (disk.File, error) {
 	if d[path] != nil {
 		return nil, fmt.Errorf("%s: %w", path, fs.ErrExist)
 	}
@@ -30,8 +30,8 @@ func (d heapDisk) Create(path string, size int64) (segstore.File, error) {
 	return d[path], nil
 }
 
-func (d heapDisk) Open(path string) (segstore.File, error)         { return d.find(path) }
-func (d heapDisk) OpenReadOnly(path string) (segstore.File, error) { return d.find(path) }
+func (d heapDisk) Open(path string) (disk.File, error)         { return d.find(path) }
+func (d heapDisk) OpenReadOnly(path string) (disk.File, error) { return d.find(path) }
 
 func (d heapDisk) Rename(from, to string) error {
 	if err := d.Link(from, to); err != nil {
@@ -54,8 +54,10 @@ func (d heapDisk) Remove(path string) error {
 	return err
 }
 
-func (d heapDisk) MakeDir(string) error { return nil }
-func (d heapDisk) SyncDir(string) error { return nil }
+func (d heapDisk) Dirs(string) ([]string, error)               { return nil, nil }
+func (d heapDisk) Space(string) (free, total int64, err error) { return 1 << 60, 1 << 60, nil }
+func (d heapDisk) MakeDir(string) error                        { return nil }
+func (d heapDisk) SyncDir(string) error                        { return nil }
 
 func (d heapDisk) ReadDir(dir string) (names []string, err error) {
 	for path := range d {

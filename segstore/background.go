@@ -2,12 +2,13 @@ package segstore
 
 import (
 	"errors"
-	"io/fs"
 	"path/filepath"
+
+	"penstock/segstore/disk"
 )
 
 const (
-	temporarySuffix = ".tmp"     // being made; worth nothing after a crash
+	temporarySuffix = disk.TemporarySuffix
 	cutSuffix       = ".cut"     // set aside: what recovery cut off or a failed sync gave up
 	damagedSuffix   = ".damaged" // set aside: the bytes of a segment that are damaged, as they were found
 	gapSuffix       = ".gap"     // why offsets are missing, in words
@@ -121,16 +122,8 @@ func (l *Log) drop(s *segment) error {
 	if s.offsetPath == "" { // from an earlier run
 		s.offsetPath, s.timePath = indexPaths(s.path)
 	}
-	err := errors.Join(l.disk.Remove(s.path), removeIfThere(l.disk, s.offsetPath), removeIfThere(l.disk, s.timePath))
+	err := errors.Join(l.disk.Remove(s.path), disk.RemoveIfThere(l.disk, s.offsetPath), disk.RemoveIfThere(l.disk, s.timePath))
 	return errors.Join(err, l.disk.SyncDir(l.dir))
-}
-
-func removeIfThere(d Disk, path string) error {
-	err := d.Remove(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 // RetireAside removes files that recovery or a failed sync set aside before cutoff.

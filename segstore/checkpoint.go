@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"math"
 	"path/filepath"
+
+	"penstock/segstore/disk"
 )
 
 // checkpoint is a small file beside the segments that says how far the log was synced and in which epoch it was last opened.
@@ -20,7 +22,7 @@ import (
 //	16  epoch    int64   the writer's start, counted from 1
 //	24  crc      uint32  CRC-32C of the 24 bytes before; magic, version and crc stand there in every version
 type checkpoint struct {
-	file  File
+	file  disk.File
 	epoch int64
 	buf   [checkpointSize]byte
 }
@@ -34,7 +36,7 @@ const (
 var checkpointMagic = [4]byte{'P', 'N', 'S', 'C'}
 
 // readCheckpoint reads a shard's checkpoint; ok false when there is none that can be believed.
-func readCheckpoint(d Disk, dir string) (synced, epoch int64, ok bool, err error) {
+func readCheckpoint(d disk.Disk, dir string) (synced, epoch int64, ok bool, err error) {
 	path := filepath.Join(dir, checkpointName)
 	content, err := readFile(d, path)
 	if err != nil || len(content) < checkpointSize || [4]byte(content) != checkpointMagic {
@@ -58,7 +60,7 @@ func readCheckpoint(d Disk, dir string) (synced, epoch int64, ok bool, err error
 const offsetMax = 1 << 62
 
 // open makes the file if need be and puts the epoch on disk.
-func (c *checkpoint) open(d Disk, dir string, synced int64) error {
+func (c *checkpoint) open(d disk.Disk, dir string, synced int64) error {
 	path := filepath.Join(dir, checkpointName)
 	f, err := d.Open(path)
 	if err != nil {
@@ -79,7 +81,7 @@ func (c *checkpoint) open(d Disk, dir string, synced int64) error {
 }
 
 // retry opens the file if that failed before, for want of space as a rule: the log does without it meanwhile.
-func (c *checkpoint) retry(d Disk, dir string, synced int64) {
+func (c *checkpoint) retry(d disk.Disk, dir string, synced int64) {
 	if c.file == nil {
 		_ = c.open(d, dir, synced)
 	}

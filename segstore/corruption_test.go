@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"penstock/segstore/disk"
 )
 
 // The log that is spoilt: records 0 to 59 in three segments of five batches of four records.
@@ -214,7 +216,7 @@ func corruptions() []corruption {
 func TestNamedCorruptions(t *testing.T) {
 	for _, c := range corruptions() {
 		t.Run(c.name, func(t *testing.T) {
-			d := newMemDisk()
+			d := disk.NewMem()
 			f := threeSegments(t, d)
 			spoilFile(t, d, f.dir, &c)
 			next := c.next
@@ -251,7 +253,7 @@ func TestNamedCorruptions(t *testing.T) {
 			want := join(slices.Clone(c.want), next, next+9)
 			f.holds(want...)
 			f.now += 10 // and nothing is left lying about
-			for name := range d.names {
+			for _, name := range d.Paths() {
 				if strings.HasSuffix(name, temporarySuffix) {
 					t.Errorf("%s is still there", name)
 				}
@@ -269,7 +271,7 @@ func TestNamedCorruptions(t *testing.T) {
 }
 
 // threeSegments writes the log of the table and closes it.
-func threeSegments(t testing.TB, d *memDisk) *fixture {
+func threeSegments(t testing.TB, d *disk.Mem) *fixture {
 	f := openLog(t, d, testOptions())
 	for n := int64(0); n < inAll; n += perBatch {
 		if n > 0 && n%perSegment == 0 {
@@ -282,17 +284,17 @@ func threeSegments(t testing.TB, d *memDisk) *fixture {
 }
 
 // spoilFile does to a file what the row says, and sets the checkpoint.
-func spoilFile(t testing.TB, d *memDisk, dir string, c *corruption) {
+func spoilFile(t testing.TB, d *disk.Mem, dir string, c *corruption) {
 	switch {
 	case c.synced > 0:
-		d.put(dir+"/"+checkpointName, []byte(encodedCheckpoint(c.synced, 1)))
+		d.Put(dir+"/"+checkpointName, []byte(encodedCheckpoint(c.synced, 1)))
 	case c.synced < 0:
-		d.put(dir+"/"+checkpointName, nil)
+		d.Put(dir+"/"+checkpointName, nil)
 	}
 	path := dir + "/" + c.file
 	var content []byte
-	if file := d.names[path]; file != nil {
-		content = bytes.Clone(file.data)
+	if file := d.File(path); file != nil {
+		content = bytes.Clone(file.Bytes())
 	} else if !strings.HasSuffix(path, temporarySuffix) {
 		t.Fatalf("there is no %s:\n%v", path, d)
 	}
@@ -307,21 +309,7 @@ func spoilFile(t testing.TB, d *memDisk, dir string, c *corruption) {
 		pos += int(h.size)
 	}
 	starts = append(starts, pos)
-	d.put(path, c.spoil(content, func(i int) int { return starts[i] }))
-}
-
-// put makes a file of a content, durably; nil removes it.
-func (d *memDisk) put(path string, content []byte) {
-	if content == nil {
-		delete(d.names, path)
-		delete(d.durable, path)
-		return
-	}
-	f := &memFile{data: content, clean: bytes.Clone(content), durable: bytes.Clone(content)}
-	if old := d.names[path]; old != nil {
-		f.time = old.time
-	}
-	d.names[path], d.durable[path] = f, f
+	d.Put(path, c.spoil(content, func(i int) int { return starts[i] }))
 }
 
 // openAll is reopen, or what Repair does.
@@ -367,7 +355,7 @@ func kinds(findings []Finding) string {
 	return strings.Join(parts, "; ")
 }
 
-func verifyMem(t testing.TB, d Disk, dir string) Summary {
+func verifyMem(t testing.TB, d disk.Disk, dir string) Summary {
 	t.Helper()
 	var sum Summary
 	v := verifier{disk: d, dir: dir, sum: &sum}

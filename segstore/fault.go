@@ -3,6 +3,8 @@ package segstore
 import (
 	"errors"
 	"fmt"
+
+	"penstock/segstore/disk"
 )
 
 var (
@@ -11,7 +13,7 @@ var (
 	// ErrClosed says that the log was closed or deleted.
 	ErrClosed = errors.New("segstore: the log is closed")
 	// ErrFull says that no space could be had for the next segment. The log accepts again by itself when Background has found some.
-	ErrFull = errors.New("segstore: no space for the next segment")
+	ErrFull = disk.ErrFull
 	// ErrLost says that records written before were given up because syncing their segment failed.
 	ErrLost = errors.New("segstore: syncing the segment failed, what was not yet synced is given up")
 )

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+
+	"penstock/segstore/disk"
 )
 
 // Kind is what sort of thing was found wrong.
@@ -65,16 +67,16 @@ func gapPath(dir string, first int64) string {
 	return filepath.Join(dir, fmt.Sprintf("%020d%s", first, gapSuffix))
 }
 
-func writeGap(d Disk, dir string, f Finding) error {
+func writeGap(d disk.Disk, dir string, f Finding) error {
 	content, err := json.Marshal(gap{First: f.First, Next: f.Next, Kind: f.Kind.String(), Reason: f.Text})
 	if err != nil {
 		return err
 	}
-	return writeFile(d, gapPath(dir, f.First), append(content, '\n'))
+	return disk.WriteWhole(d, gapPath(dir, f.First), append(content, '\n'))
 }
 
 // knownGap tells why [first, next) is missing, if that was noted.
-func knownGap(d Disk, dir string, first, next int64) (reason string, ok bool) {
+func knownGap(d disk.Disk, dir string, first, next int64) (reason string, ok bool) {
 	content, err := readFile(d, gapPath(dir, first))
 	if err != nil {
 		return "", false

@@ -10,16 +10,18 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"penstock/segstore/disk"
 )
 
 func TestNewerCheckpoint(t *testing.T) {
-	d := newMemDisk()
+	d := disk.NewMem()
 	f := threeSegments(t, d)
 	path := filepath.Join(f.dir, checkpointName)
 	b := []byte(encodedCheckpoint(60, 1))
 	binary.BigEndian.PutUint32(b[4:], checkpointVersion+1)
 	binary.BigEndian.PutUint32(b[24:], crc32.Checksum(b[:24], castagnoli))
-	d.put(path, append(b, "whatever the next version adds"...))
+	d.Put(path, append(b, "whatever the next version adds"...))
 	before := d.String()
 	var newer *NewerError
 	if err := f.tryOpen(); !errors.As(err, &newer) || newer.Path != path || newer.Version != checkpointVersion+1 || newer.Error() == "" {
@@ -36,8 +38,8 @@ func TestNewerCheckpoint(t *testing.T) {
 func TestCheckpointRoundTrip(t *testing.T) {
 	f := func(synced, epoch int64) {
 		t.Helper()
-		d := newMemDisk()
-		d.put("/"+checkpointName, []byte(encodedCheckpoint(synced, epoch)))
+		d := disk.NewMem()
+		d.Put("/"+checkpointName, []byte(encodedCheckpoint(synced, epoch)))
 		gotSynced, gotEpoch, ok, err := readCheckpoint(d, "/")
 		if gotSynced != synced || gotEpoch != epoch || !ok || err != nil {
 			t.Errorf("%d, %d came back as %d, %d, %v, %v", synced, epoch, gotSynced, gotEpoch, ok, err)
@@ -46,7 +48,7 @@ func TestCheckpointRoundTrip(t *testing.T) {
 			for bit := range 8 {
 				b := []byte(encodedCheckpoint(synced, epoch))
 				b[i] ^= 1 << bit
-				d.put("/"+checkpointName, b)
+				d.Put("/"+checkpointName, b)
 				if _, _, ok, err := readCheckpoint(d, "/"); ok || err != nil {
 					t.Fatalf("bit %d of byte %d: %v, %v", bit, i, ok, err)
 				}
@@ -59,11 +61,11 @@ func TestCheckpointRoundTrip(t *testing.T) {
 }
 
 func TestEpochRises(t *testing.T) {
-	f := openLog(t, newMemDisk(), testOptions())
+	f := openLog(t, disk.NewMem(), testOptions())
 	for epoch := int64(1); epoch < 5; epoch++ {
 		f.addSynced(f.Next(), f.Next()+2)
 		if epoch == 3 {
-			f.disk.(*memDisk).put(filepath.Join(f.dir, checkpointName), nil) // the segments know it too
+			f.disk.(*disk.Mem).Put(filepath.Join(f.dir, checkpointName), nil) // the segments know it too
 		}
 		f.reopen()
 	}
@@ -181,7 +183,7 @@ func forged(base int64, records int) []byte {
 func TestForgedBatchInValue(t *testing.T) {
 	for name, at := range map[string]int{"in the head": atLength + 3, "in the records": 70} {
 		t.Run(name, func(t *testing.T) {
-			d := newMemDisk()
+			d := disk.NewMem()
 			f := openLog(t, d, testOptions())
 			f.addSynced(0, 4)
 			start := f.pos
@@ -193,9 +195,9 @@ func TestForgedBatchInValue(t *testing.T) {
 			f.addSynced(9, 12)
 			f.must(f.Close())
 			path := segmentPath(f.dir, 0)
-			content := bytes.Clone(d.names[path].data)
+			content := bytes.Clone(d.File(path).Bytes())
 			content[start+int64(at)] ^= 4
-			d.put(path, content)
+			d.Put(path, content)
 			f.reopen()
 			if found := kinds(f.findings); found != "damage 4-6" {
 				t.Fatalf("found %q", found)

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"errors"
 	"testing"
+
+	"penstock/segstore/disk"
 )
 
 // A full disk refuses records and nothing else; when space returns, so does service.
 func TestFullDisk(t *testing.T) {
-	d := newMemDisk()
-	d.free = 300 << 10
+	d := disk.NewMem()
+	d.Free = 300 << 10
 	f := openLog(t, d, testOptions())
 	n := int64(0)
 	var err error
@@ -50,21 +52,21 @@ func TestRecoveryOnFullDisk(t *testing.T) {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {
-			d := newMemDisk()
+			d := disk.NewMem()
 			f := threeSegments(t, d)
 			spoilFile(t, d, f.dir, &c)
-			d.put(f.dir+"/"+checkpointName, nil)
+			d.Put(f.dir+"/"+checkpointName, nil)
 			if c.file != checkpointName && c.synced == 0 {
-				d.put(f.dir+"/"+checkpointName, []byte(encodedCheckpoint(inAll, 1)))
+				d.Put(f.dir+"/"+checkpointName, []byte(encodedCheckpoint(inAll, 1)))
 			}
-			d.free = 0
+			d.Free = 0
 			f.openAll(c.all)
 			there, _ := f.read()
 			if c.synced == 0 && c.file != checkpointName && len(c.want) != len(there) {
 				t.Errorf("the log holds %v, want %v", there, c.want)
 			}
 			f.must(f.Close())
-			d.free = 1 << 20 // the next start has room, and makes up for it
+			d.Free = 1 << 20 // the next start has room, and makes up for it
 			f.openAll(c.all)
 			again, _ := f.read()
 			if len(again) == 0 || again[len(again)-1].next != there[len(there)-1].next {
@@ -79,7 +81,7 @@ func TestRecoveryOnFullDisk(t *testing.T) {
 
 // A file with more damages than recovery cares to take apart stays in one piece.
 func TestManyDamages(t *testing.T) {
-	d := newMemDisk()
+	d := disk.NewMem()
 	f := openLog(t, d, testOptions())
 	var want []span
 	for n := int64(0); n < 160; n += 4 {
@@ -90,7 +92,7 @@ func TestManyDamages(t *testing.T) {
 	}
 	f.must(f.Close())
 	path := segmentPath(f.dir, 0)
-	content := bytes.Clone(d.names[path].data)
+	content := bytes.Clone(d.File(path).Bytes())
 	for pos, i := int64(0), 0; pos < int64(len(content)); i++ {
 		size := readHeader(content[pos:]).size
 		if i%2 == 1 {
@@ -98,7 +100,7 @@ func TestManyDamages(t *testing.T) {
 		}
 		pos += size
 	}
-	d.put(path, content)
+	d.Put(path, content)
 	f.reopen()
 	f.holds(want...)
 	if f.Segments() > splitsMax+2 {
@@ -113,7 +115,7 @@ func TestManyDamages(t *testing.T) {
 }
 
 func TestTooLarge(t *testing.T) {
-	f := openLog(t, newMemDisk(), testOptions())
+	f := openLog(t, disk.NewMem(), testOptions())
 	for _, n := range []int64{-1, SegmentBytesMax, 1 << 62} {
 		if err := f.Reserve(n); err == nil || errors.Is(err, ErrFull) {
 			t.Errorf("reserving %d bytes gave %v", n, err)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+
+	"penstock/segstore/disk"
 )
 
 const (
@@ -25,7 +27,7 @@ type Options struct {
 	SegmentBytes int64 // how large a segment grows; at most SegmentBytesMax
 	// ReadSynced lets readers see only what is on disk (what a power cut can't take back). Otherwise they see what is written.
 	ReadSynced bool
-	Disk       Disk         // nil: OS
+	Disk       disk.Disk    // nil: OS
 	Now        func() int64 // the retention clock, ms; it must not follow the wall clock's jumps
 	// Background is called, from the writer or the syncer, when Log.Background has work to do. It must not block.
 	// nil: nobody readies segments ahead, Reserve makes them; Log.Background is still to be called now and then.
@@ -40,7 +42,7 @@ type Options struct {
 type Log struct {
 	dir  string
 	o    Options
-	disk Disk
+	disk disk.Disk
 
 	spareTemporary, indexTemporary string // paths of what is being made
 
@@ -339,7 +341,7 @@ func (l *Log) nextSize() int64 {
 
 func (l *Log) createSegment(size int64) (*segment, error) {
 	path := l.spareTemporary
-	f, err := createAnew(l.disk, path, size)
+	f, err := disk.CreateAnew(l.disk, path, size)
 	if err != nil {
 		return nil, fmt.Errorf("segstore: making a segment of %d bytes: %w", size, err)
 	}

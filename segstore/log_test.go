@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+
+	"penstock/segstore/disk"
 )
 
 // fixture is a log under test, and what was found wrong with it.
 type fixture struct {
 	testing.TB
 	*Log
-	disk     Disk
+	disk     disk.Disk
 	dir      string
 	options  Options
 	findings []Finding // since it was opened
@@ -25,11 +27,11 @@ type fixture struct {
 func testOptions() Options { return Options{SegmentBytes: SegmentBytesMin, ReadSynced: true} }
 
 // openLog opens a log in memory (d a memDisk) or in a directory of the test's own (d nil).
-func openLog(t testing.TB, d Disk, o Options) *fixture {
+func openLog(t testing.TB, d disk.Disk, o Options) *fixture {
 	t.Helper()
 	f := &fixture{TB: t, disk: d, dir: "/clicks-0", options: o, now: 1000}
 	if d == nil {
-		f.disk, f.dir = OS{}, filepath.Join(t.TempDir(), "clicks-0")
+		f.disk, f.dir = disk.OS{}, filepath.Join(t.TempDir(), "clicks-0")
 	}
 	f.reopen()
 	return f
@@ -238,13 +240,13 @@ func TestEmptySegmentIsReplaced(t *testing.T) {
 
 // A record larger than the empty active segment begins another one under the same name.
 func TestEmptySegmentTooSmall(t *testing.T) {
-	d := newMemDisk()
-	d.free = 100 << 10 // room for the smallest segment only
+	d := disk.NewMem()
+	d.Free = 100 << 10 // room for the smallest segment only
 	o := testOptions()
 	o.SegmentBytes = 1 << 20
 	f := openLog(t, d, o)
 	f.addSynced(0, 5)
-	d.free = 100 << 10 // and for one more
+	d.Free = 100 << 10 // and for one more
 	f.must(f.RollOlder(f.now + 1))
 	reader := f.Cursor(0)
 	defer reader.Close()
@@ -254,7 +256,7 @@ func TestEmptySegmentTooSmall(t *testing.T) {
 	if _, err := reader.Next(); !errors.Is(err, ErrTail) {
 		t.Fatal(err)
 	}
-	d.free = 10 << 20
+	d.Free = 10 << 20
 	f.must(f.Reserve(200 << 10))
 	big := bytes.Repeat([]byte{'x'}, 190<<10)
 	f.Append(nil, big, 0)
@@ -267,7 +269,7 @@ func TestEmptySegmentTooSmall(t *testing.T) {
 	if _, err := f.Retire(f.now + 1); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := d.names[segmentPath(f.dir, 5)]; !ok {
+	if d.File(segmentPath(f.dir, 5)) == nil {
 		t.Fatalf("the active segment is gone:\n%v", d)
 	}
 }
@@ -276,7 +278,7 @@ func TestEmptySegmentTooSmall(t *testing.T) {
 func TestIndexOfGrownSegment(t *testing.T) {
 	for name, was := range map[string]int64{"": 10, "from empty": 0} {
 		t.Run("grown "+name, func(t *testing.T) {
-			f := openLog(t, newMemDisk(), testOptions())
+			f := openLog(t, disk.NewMem(), testOptions())
 			f.must(f.Reserve(1))
 			if was > 0 {
 				f.addSynced(0, was)
@@ -301,12 +303,12 @@ func TestIndexOfGrownSegment(t *testing.T) {
 
 // Retention goes by the log's own clock. A file that was never finished bears the machine's, which may be anything.
 func TestUnfinishedSegmentIsNotOld(t *testing.T) {
-	d := newMemDisk()
+	d := disk.NewMem()
 	f := openLog(t, d, testOptions())
 	f.addSynced(0, 10)
 	f.reopen()
-	for _, file := range d.names {
-		file.time = 1
+	for _, path := range d.Paths() {
+		f.must(d.SetTime(path, 1))
 	}
 	f.reopen()
 	f.must(f.RollOlder(f.now + 1))

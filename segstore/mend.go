@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"penstock/segstore/disk"
 )
 
 // splitsMax is how often bytes behind damage are moved to a segment of their own in one start. A file damaged in more places is left
@@ -104,7 +106,7 @@ func (r *recovery) saveAside(s *segment, content []byte, from, to int64, suffix 
 		return true
 	}
 	path := fmt.Sprintf("%s-%d%s", strings.TrimSuffix(s.path, ".log"), from, suffix)
-	if err := writeFile(r.l.disk, path, content[from:to]); err != nil {
+	if err := disk.WriteWhole(r.l.disk, path, content[from:to]); err != nil {
 		r.l.report(Finding{Path: s.path, Position: from, Bytes: to - from, Kind: Gap, Text: "can't keep a copy of these bytes: " + err.Error()})
 		return false
 	}
@@ -118,7 +120,7 @@ func (r *recovery) splitOff(i int, p *patient, at place) bool {
 		return false
 	}
 	path := segmentPath(r.l.dir, at.next)
-	err := writeFile(r.l.disk, path, p.content[at.resume:])
+	err := disk.WriteWhole(r.l.disk, path, p.content[at.resume:])
 	if err == nil {
 		err = errors.Join(r.l.disk.SetTime(path, p.newest), r.l.disk.SyncDir(r.l.dir))
 	}

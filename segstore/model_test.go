@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"penstock/segstore/disk"
 )
 
 // model is what a log should hold, kept in the plainest way: the offsets that are there, the batches' bounds, and how far it promised.
@@ -48,7 +50,7 @@ func TestModel(t *testing.T) {
 				o := testOptions()
 				o.ReadSynced = readSynced
 				m := &model{rt: rt, starts: map[int64]bool{}, ages: map[int64]int64{}}
-				m.fixture = &fixture{TB: t, disk: newMemDisk(), dir: "/clicks-0", options: o, now: 1000}
+				m.fixture = &fixture{TB: t, disk: disk.NewMem(), dir: "/clicks-0", options: o, now: 1000}
 				m.open()
 				actions := map[string]func(*rapid.T){
 					"append": m.appendSome, "append big": m.appendBig, "commit": m.commit, "sync": m.sync, "background": m.background, "close": m.closeClean,
@@ -162,7 +164,7 @@ func (m *model) powerCut(t *rapid.T) {
 		return choice[i%len(choice)]
 	}
 	order := rapid.IntRange(0, 30).Draw(t, "names kept")
-	m.disk = m.disk.(*memDisk).crash(func(i int) bool { return i < order }, func(string, int) bool { return keep() })
+	m.disk = m.disk.(*disk.Mem).Crash(func(i int) bool { return i < order }, func(string, int) bool { return keep() })
 	m.open()
 	if m.Next() < m.synced || m.Next() > written {
 		m.fatal("a power cut left %d; %d were synced, %d written", m.Next(), m.synced, written)

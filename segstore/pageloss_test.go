@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
+
+	"penstock/segstore/disk"
 )
 
 // survivors checks a log that was opened after a crash: the records below synced are there, and behind them whole batches up to some
@@ -34,7 +36,7 @@ func (f *fixture) goesOn(next int64) {
 	f.Helper()
 	f.add(next, next+3)
 	f.must(f.Sync())
-	d := f.disk.(*memDisk).crash(func(int) bool { return false }, func(string, int) bool { return false })
+	d := f.disk.(*disk.Mem).Crash(func(int) bool { return false }, func(string, int) bool { return false })
 	f.disk = d
 	f.reopen()
 	f.quiet()
@@ -47,28 +49,28 @@ func (f *fixture) goesOn(next int64) {
 func TestEverySubsetOfLostPages(t *testing.T) {
 	for _, synced := range []int64{0, 3} {
 		t.Run(fmt.Sprintf("synced=%d", synced), func(t *testing.T) {
-			d := newMemDisk()
+			d := disk.NewMem()
 			f := openLog(t, d, testOptions())
 			if synced > 0 {
 				f.add(0, synced)
 				f.must(f.Sync())
 			}
 			appended := synced
-			segment := d.names[segmentPath(f.dir, 0)]
-			for segment == nil || segment.dirty() < 11 {
+			segment := d.File(segmentPath(f.dir, 0))
+			for segment == nil || segment.Dirty() < 11 {
 				size := int64(1 + appended%3)
 				f.add(appended, appended+size)
 				appended += size
-				segment = d.names[segmentPath(f.dir, 0)]
+				segment = d.File(segmentPath(f.dir, 0))
 			}
-			n := segment.dirty()
+			n := segment.Dirty()
 			if n > 12 {
 				t.Fatalf("%d sectors make too many subsets", n)
 			}
 			ends := map[int64]int{}
 			for subset := range 1 << n {
 				i := 0
-				after := d.crash(func(int) bool { return true }, func(path string, sector int) bool {
+				after := d.Crash(func(int) bool { return true }, func(path string, sector int) bool {
 					if filepath.Ext(path) != ".log" {
 						return true
 					}
@@ -166,17 +168,17 @@ func (v *life) run() error {
 	return nil
 }
 
-func newLife(t *testing.T, d *memDisk) *life {
+func newLife(t *testing.T, d *disk.Mem) *life {
 	return &life{fixture: &fixture{TB: t, disk: d, dir: "/clicks-0", options: testOptions(), now: 1000}}
 }
 
 // calls counts the script's calls.
 func callsOfALife(t *testing.T) int {
-	d := newMemDisk()
+	d := disk.NewMem()
 	if err := newLife(t, d).run(); err != nil {
 		t.Fatal(err)
 	}
-	return d.calls
+	return d.Calls
 }
 
 // A crash before every call to the disk in a log's life, each with several choices of what was written and what was not.
@@ -185,26 +187,26 @@ func TestCrashAtEveryCall(t *testing.T) {
 	if testing.Short() {
 		seeds = 2
 	}
-	d := newMemDisk()
+	d := disk.NewMem()
 	v := newLife(t, d)
 	crashes := 0
-	d.before = func(call, path string) error {
+	d.Before = func(call, path string) error {
 		for seed := range seeds {
 			crashes++
-			r := rand.New(rand.NewPCG(uint64(seed), uint64(d.calls)))
-			after := d.crash(names(r, seed), sectors(r, seed))
+			r := rand.New(rand.NewPCG(uint64(seed), uint64(d.Calls)))
+			after := d.Crash(names(r, seed), sectors(r, seed))
 			g := &life{fixture: &fixture{TB: t, disk: after, dir: v.dir, options: v.options, now: v.now}}
 			if err := g.tryOpen(); err != nil {
-				t.Fatalf("seed %d, call %d (%s %s): the log does not open: %v\n%v", seed, d.calls, call, path, err, after)
+				t.Fatalf("seed %d, call %d (%s %s): the log does not open: %v\n%v", seed, d.Calls, call, path, err, after)
 			}
-			v.check(g, fmt.Sprintf("seed %d, call %d (%s %s)", seed, d.calls, call, path))
+			v.check(g, fmt.Sprintf("seed %d, call %d (%s %s)", seed, d.Calls, call, path))
 		}
 		return nil
 	}
 	if err := v.run(); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d crashes at %d calls", crashes, d.calls)
+	t.Logf("%d crashes at %d calls", crashes, d.Calls)
 }
 
 // names and sectors choose what a crash leaves: all, none, or each by a coin.
@@ -275,7 +277,7 @@ func (v *life) check(g *life, when string) {
 	g.must(g.Sync())
 	g.must(g.Background())
 	want := join(there, next, next+2)
-	g.disk = g.disk.(*memDisk).crash(func(int) bool { return false }, func(string, int) bool { return false })
+	g.disk = g.disk.(*disk.Mem).Crash(func(int) bool { return false }, func(string, int) bool { return false })
 	g.reopen()
 	g.quiet()
 	g.holds(want...)
@@ -302,25 +304,25 @@ func TestEveryCallFails(t *testing.T) {
 }
 
 func failAt(t *testing.T, at int, cause error, forGood bool) {
-	d := newMemDisk()
+	d := disk.NewMem()
 	v := newLife(t, d)
 	r := rand.New(rand.NewPCG(uint64(at), 1))
 	failed, crashAt := "", at+1+r.IntN(40)
 	crash := func() {
-		after := d.crash(names(r, 2), sectors(r, 2))
+		after := d.Crash(names(r, 2), sectors(r, 2))
 		g := &life{fixture: &fixture{TB: t, disk: after, dir: v.dir, options: v.options, now: v.now}}
-		when := fmt.Sprintf("call %d (%s), %v, for good %v, crash at %d", at, failed, cause, forGood, d.calls)
+		when := fmt.Sprintf("call %d (%s), %v, for good %v, crash at %d", at, failed, cause, forGood, d.Calls)
 		if err := g.tryOpen(); err != nil {
 			t.Fatalf("%s: the log does not open: %v", when, err)
 		}
 		v.check(g, when)
 	}
-	d.before = func(call, path string) error {
-		if d.calls == crashAt {
+	d.Before = func(call, path string) error {
+		if d.Calls == crashAt {
 			crash()
 		}
 		// The kernel unmaps and closes whatever the disk does, and time is no disk's.
-		if d.calls < at || (d.calls > at && !forGood) || call == "unmap" || call == "close" {
+		if d.Calls < at || (d.Calls > at && !forGood) || call == "unmap" || call == "close" {
 			return nil
 		}
 		if failed == "" {
@@ -329,12 +331,12 @@ func failAt(t *testing.T, at int, cause error, forGood bool) {
 		return cause
 	}
 	err := v.run()
-	d.before = nil
+	d.Before = nil
 	if err != nil && v.Log != nil {
 		_ = v.Close()
 	}
 	crash()
-	v.disk = d.killed()
+	v.disk = d.Killed()
 	if err := v.tryOpen(); err != nil {
 		t.Fatalf("call %d (%s): %v", at, failed, err)
 	}

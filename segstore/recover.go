@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"penstock/segstore/disk"
 )
 
 // Open opens a shard's log, making its directory (one level) if need be, and recovers it from whatever the last run left.
@@ -54,7 +56,7 @@ func open(dir string, o Options, all bool) (*Log, error) {
 
 func (o Options) withDefaults() Options {
 	if o.Disk == nil {
-		o.Disk = OS{}
+		o.Disk = disk.OS{}
 	}
 	if o.SegmentBytes == 0 {
 		o.SegmentBytes = 256 << 20
@@ -69,7 +71,7 @@ func (o Options) withDefaults() Options {
 }
 
 // listSegments finds a shard's segments in order of their base, and removes what was being made when the last run ended.
-func listSegments(d Disk, dir string) ([]*segment, error) {
+func listSegments(d disk.Disk, dir string) ([]*segment, error) {
 	list, temporary, err := readSegments(d, dir)
 	if err != nil {
 		return nil, err
@@ -83,7 +85,7 @@ func listSegments(d Disk, dir string) ([]*segment, error) {
 }
 
 // readSegments finds a shard's segments in order of their base, and the files that were being made.
-func readSegments(d Disk, dir string) (list []*segment, temporary []string, err error) {
+func readSegments(d disk.Disk, dir string) (list []*segment, temporary []string, err error) {
 	names, err := d.ReadDir(dir)
 	if err != nil {
 		return nil, nil, err
@@ -258,7 +260,7 @@ func (r *recovery) segment(i int) error {
 }
 
 // salvage reads what can be read of a file; the rest is zeros.
-func salvage(f File, size int64) []byte {
+func salvage(f disk.File, size int64) []byte {
 	content := make([]byte, size)
 	for at := int64(0); at < size; at += pageBytes {
 		page := content[at:min(at+pageBytes, size)]
@@ -335,13 +337,13 @@ func (r *recovery) giveUp() {
 }
 
 // Remove deletes a closed log's directory with everything in it.
-func Remove(d Disk, dir string) error {
+func Remove(d disk.Disk, dir string) error {
 	names, err := d.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	for _, name := range names {
-		err = errors.Join(err, removeIfThere(d, filepath.Join(dir, name)))
+		err = errors.Join(err, disk.RemoveIfThere(d, filepath.Join(dir, name)))
 	}
 	return errors.Join(err, d.Remove(dir), d.SyncDir(filepath.Dir(dir)))
 }

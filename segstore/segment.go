@@ -3,7 +3,6 @@ package segstore
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"runtime/debug"
 	"strconv"
@@ -11,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"unsafe"
+
+	"penstock/segstore/disk"
 )
 
 const (
@@ -46,7 +47,7 @@ type segment struct {
 
 	mu    sync.Mutex // file, data, index, pins
 	pins  int
-	file  File
+	file  disk.File
 	data  []byte // the mapping; nil when nobody has pinned it
 	index *index // nil until needed
 }
@@ -99,7 +100,7 @@ func (s *segment) pinnedByReaders() bool {
 }
 
 // pin makes sure that the segment is mapped until the matching unpin.
-func (s *segment) pin(d Disk) error {
+func (s *segment) pin(d disk.Disk) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.data == nil {
@@ -112,7 +113,7 @@ func (s *segment) pin(d Disk) error {
 }
 
 // open maps a sealed segment for reading.
-func (s *segment) open(d Disk) error {
+func (s *segment) open(d disk.Disk) error {
 	if s.size() == 0 {
 		s.data = []byte{}
 		return nil
@@ -161,7 +162,7 @@ func (s *segment) release() error {
 }
 
 // hints returns the segment's index, reading or rebuilding it when a sealed segment has none in memory. The caller holds a pin.
-func (s *segment) hints(d Disk) *index {
+func (s *segment) hints(d disk.Disk) *index {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.index == nil {
@@ -177,7 +178,7 @@ func (s *segment) hints(d Disk) *index {
 }
 
 // timeBound is the greatest event time in a sealed segment.
-func (s *segment) timeBound(d Disk) (int64, error) {
+func (s *segment) timeBound(d disk.Disk) (int64, error) {
 	s.mu.Lock()
 	known := s.maxTime
 	s.mu.Unlock()
@@ -224,7 +225,7 @@ func indexPaths(segmentPath string) (offsets, times string) {
 }
 
 // readIndexFiles reads a sealed segment's index files, if they are there and sound.
-func readIndexFiles(d Disk, s *segment) (entries []indexEntry, maxTime int64, ok bool) {
+func readIndexFiles(d disk.Disk, s *segment) (entries []indexEntry, maxTime int64, ok bool) {
 	offsetPath, timePath := indexPaths(s.path)
 	offsets, err1 := readFile(d, offsetPath)
 	times, err2 := readFile(d, timePath)
@@ -235,72 +236,17 @@ func readIndexFiles(d Disk, s *segment) (entries []indexEntry, maxTime int64, ok
 }
 
 // writeIndexFiles writes them; they are rebuilt when they are missing or unsound.
-func writeIndexFiles(d Disk, temporary string, s *segment, entries []indexEntry) error {
+func writeIndexFiles(d disk.Disk, temporary string, s *segment, entries []indexEntry) error {
 	s.offsetPath, s.timePath = indexPaths(s.path)
 	offsets, times := encodeIndex(entries, s.base, s.end.Load(), s.next-1, s.maxTime)
-	return errors.Join(writeFileBy(d, temporary, s.offsetPath, offsets), writeFileBy(d, temporary, s.timePath, times))
+	return errors.Join(disk.WriteWholeBy(d, temporary, s.offsetPath, offsets), disk.WriteWholeBy(d, temporary, s.timePath, times))
 }
 
 // indexBytesMax bounds how much of an index file is read: a segment is at most SegmentBytesMax long.
 const indexBytesMax = (SegmentBytesMax/indexEvery + 2) * timeEntrySize
 
-func readFile(d Disk, path string) ([]byte, error) {
-	f, err := d.OpenReadOnly(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return nil, err
-	}
-	if size > indexBytesMax {
-		return nil, fmt.Errorf("segstore: %s is too large to be a side file", path)
-	}
-	content := make([]byte, size)
-	if _, err := f.ReadAt(content, 0); err != nil && size > 0 {
-		return nil, err
-	}
-	return content, nil
-}
-
-// writeFile puts a whole side file in place: after a crash it is there as it should be, or as it was before.
-func writeFile(d Disk, path string, content []byte) error {
-	return writeFileBy(d, path+temporarySuffix, path, content)
-}
-
-// writeFileBy is writeFile with a name for the file while it is being written.
-func writeFileBy(d Disk, temporary, path string, content []byte) error {
-	f, err := createAnew(d, temporary, int64(max(len(content), 1)))
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteAt(content, 0)
-	if err == nil {
-		err = f.Truncate(int64(len(content)))
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = d.Rename(temporary, path)
-	}
-	if err != nil {
-		_ = removeIfThere(d, temporary) // its space is better used; the next start removes it else
-	}
-	return err
-}
-
-// createAnew creates a file, in place of one that a crash or an error has left.
-func createAnew(d Disk, path string, size int64) (File, error) {
-	f, err := d.Create(path, size)
-	if errors.Is(err, fs.ErrExist) {
-		if err := d.Remove(path); err != nil {
-			return nil, err
-		}
-		f, err = d.Create(path, size)
-	}
-	return f, err
+func readFile(d disk.Disk, path string) ([]byte, error) {
+	return disk.ReadWhole(d, path, indexBytesMax)
 }
 
 // faultError is a page of a mapping that could not be read: the disk failed, or the file was cut under it.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"penstock/segstore/disk"
 )
 
 // failing makes the calls of one kind fail as long as on is set.
@@ -33,10 +35,10 @@ func TestFailedSync(t *testing.T) {
 }
 
 func failedSync(t *testing.T, call string, readSynced, writes bool) {
-	d := newMemDisk()
-	d.failedSyncsWrite = writes
+	d := disk.NewMem()
+	d.FailedSyncsWrite = writes
 	fault := &failing{call: call}
-	d.before = fault.before
+	d.Before = fault.before
 	o := testOptions()
 	o.ReadSynced = readSynced
 	f := openLog(t, d, o)
@@ -84,7 +86,7 @@ func failedSync(t *testing.T, call string, readSynced, writes bool) {
 		t.Fatalf("found %q", found)
 	}
 
-	f.disk = d.crash(func(int) bool { return false }, func(string, int) bool { return false })
+	f.disk = d.Crash(func(int) bool { return false }, func(string, int) bool { return false })
 	f.reopen()
 	f.quiet()
 	f.holds(want...)
@@ -101,7 +103,7 @@ func failedSync(t *testing.T, call string, readSynced, writes bool) {
 
 // The first of two segments is synced before the second fails: its records are not among the lost.
 func TestSecondSegmentFails(t *testing.T) {
-	d := newMemDisk()
+	d := disk.NewMem()
 	f := openLog(t, d, testOptions())
 	n := int64(0)
 	for f.Segments() < 2 {
@@ -109,8 +111,8 @@ func TestSecondSegmentFails(t *testing.T) {
 		n += 50
 	}
 	second := f.list()[1].base
-	d.before = func(call, path string) error {
-		if call == "sync" && path == "/clicks-0/spare.tmp" && d.names[segmentPath(f.dir, second)] != nil && f.Synced() == second {
+	d.Before = func(call, path string) error {
+		if call == "sync" && path == "/clicks-0/spare.tmp" && d.File(segmentPath(f.dir, second)) != nil && f.Synced() == second {
 			return errIO
 		}
 		return nil
@@ -125,19 +127,19 @@ func TestSecondSegmentFails(t *testing.T) {
 	if found := kinds(f.findings); found != fmt.Sprintf("sync failed %d-%d; given up %d-%d", second, n, second, n) {
 		t.Fatalf("found %q", found)
 	}
-	if d.names[segmentPath(f.dir, second)+cutSuffix] == nil {
+	if d.File(segmentPath(f.dir, second)+cutSuffix) == nil {
 		t.Fatalf("the second segment was not set aside:\n%v", d)
 	}
 }
 
 // A close whose sync fails gives up as a running log does.
 func TestCloseAfterFailedSync(t *testing.T) {
-	d := newMemDisk()
+	d := disk.NewMem()
 	f := openLog(t, d, testOptions())
 	f.addSynced(0, 4)
 	f.add(4, 9)
 	once := true
-	d.before = func(call, _ string) error {
+	d.Before = func(call, _ string) error {
 		if call == "sync" && once {
 			once = false
 			return errIO
@@ -196,7 +198,7 @@ func TestReaderHoldsWhatIsGivenUp(t *testing.T) {
 	f.holds(span{0, 4}, span{104, 107})
 }
 
-func fileSize(d Disk, path string) (int64, error) {
+func fileSize(d disk.Disk, path string) (int64, error) {
 	f, err := d.OpenReadOnly(path)
 	if err != nil {
 		return 0, err
@@ -207,21 +209,21 @@ func fileSize(d Disk, path string) (int64, error) {
 
 // failingOS is the real disk, with files that fail to sync.
 type failingOS struct {
-	OS
+	disk.OS
 	fault *failing
 }
 
 type failingFile struct {
-	File
+	disk.File
 	fault *failing
 }
 
-func (d *failingOS) Create(path string, size int64) (File, error) {
+func (d *failingOS) Create(path string, size int64) (disk.File, error) {
 	f, err := d.OS.Create(path, size)
 	return failingFile{f, d.fault}, err
 }
 
-func (d *failingOS) Open(path string) (File, error) {
+func (d *failingOS) Open(path string) (disk.File, error) {
 	f, err := d.OS.Open(path)
 	return failingFile{f, d.fault}, err
 }
@@ -238,15 +240,15 @@ func (f failingFile) Sync() error {
 func TestKilledThenPowerCut(t *testing.T) {
 	for name, c := range map[string]struct{ failed, reads bool }{"written": {}, "its sync failed": {failed: true}} {
 		t.Run(name, func(t *testing.T) {
-			d := newMemDisk()
+			d := disk.NewMem()
 			f := openLog(t, d, testOptions())
 			f.add(0, 5)
 			if c.failed {
-				d.before = (&failing{call: "sync", on: true}).before
+				d.Before = (&failing{call: "sync", on: true}).before
 				if err := f.Sync(); !errors.Is(err, ErrLost) {
 					t.Fatal(err)
 				}
-				d.before = nil
+				d.Before = nil
 			}
 			f.reopen()
 			synced := f.Synced()
@@ -254,7 +256,7 @@ func TestKilledThenPowerCut(t *testing.T) {
 				t.Fatalf("a kill lost records: the log ends at %d", synced)
 			}
 			there, _ := f.read()
-			f.disk = d.crash(func(int) bool { return false }, func(string, int) bool { return false })
+			f.disk = d.Crash(func(int) bool { return false }, func(string, int) bool { return false })
 			f.reopen()
 			f.quiet()
 			if after, _ := f.read(); f.Synced() < synced || fmt.Sprint(after) != fmt.Sprint(there) {
@@ -263,3 +265,5 @@ func TestKilledThenPowerCut(t *testing.T) {
 		})
 	}
 }
+
+var errIO = errors.New("input/output error")

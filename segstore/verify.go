@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"penstock/segstore/disk"
 )
 
 // Summary counts what Verify, Repair or Dump went through.
@@ -94,7 +96,7 @@ func walk(dir string, report func(Finding), batch func(string, int64, Batch) err
 	}
 	for _, path := range logs {
 		sum.Logs++
-		v := verifier{disk: OS{}, dir: path, sum: &sum, report: report, batch: batch}
+		v := verifier{disk: disk.OS{}, dir: path, sum: &sum, report: report, batch: batch}
 		if err := v.log(); err != nil {
 			return sum, err
 		}
@@ -104,7 +106,7 @@ func walk(dir string, report func(Finding), batch func(string, int64, Batch) err
 
 // verifier reads one log.
 type verifier struct {
-	disk   Disk
+	disk   disk.Disk
 	dir    string
 	synced int64
 	sum    *Summary

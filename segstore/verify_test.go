@@ -8,19 +8,21 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"penstock/segstore/disk"
 )
 
 // onDisk writes the table's log to a real directory below a data directory of its own.
 func onDisk(t *testing.T) (data, dir string) {
-	d := newMemDisk()
+	d := disk.NewMem()
 	f := threeSegments(t, d)
 	data = t.TempDir()
 	dir = filepath.Join(data, "topics", "clicks-0")
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for path, file := range d.names {
-		if err := os.WriteFile(filepath.Join(dir, strings.TrimPrefix(path, f.dir)), file.data, 0o600); err != nil {
+	for _, path := range d.Paths() {
+		if err := os.WriteFile(filepath.Join(dir, strings.TrimPrefix(path, f.dir)), d.File(path).Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -95,7 +97,7 @@ func TestVerifyAndRepair(t *testing.T) {
 			t.Fatalf("%+v, %v", sum, err)
 		}
 	}
-	f := &fixture{TB: t, disk: OS{}, dir: dir, options: testOptions(), now: 1 << 50}
+	f := &fixture{TB: t, disk: disk.OS{}, dir: dir, options: testOptions(), now: 1 << 50}
 	f.reopen()
 	f.holds(span{4, 24}, span{28, 60})
 	f.must(f.RetireAside(1 << 60))
@@ -103,8 +105,8 @@ func TestVerifyAndRepair(t *testing.T) {
 		t.Fatalf("still there: %v", aside)
 	}
 	f.must(f.Close())
-	f.must(Remove(OS{}, dir))
-	f.must(Remove(OS{}, dir))
+	f.must(Remove(disk.OS{}, dir))
+	f.must(Remove(disk.OS{}, dir))
 	if _, err := Verify(data, nil); err == nil {
 		t.Fatal("nothing was found sound")
 	}
@@ -130,10 +132,10 @@ func listing(t *testing.T, dir string) string {
 // Every bit of a segment flipped: the damage is noticed, no wrong byte is handed out, and one batch is lost at most. The leader epoch,
 // which Kafka leaves out of the CRC, is the exception: it may be wrong.
 func TestEveryBitFlipped(t *testing.T) {
-	d := newMemDisk()
+	d := disk.NewMem()
 	f := threeSegments(t, d)
 	path := segmentPath(f.dir, 40)
-	sound := bytes.Clone(d.names[path].data)
+	sound := bytes.Clone(d.File(path).Bytes())
 	flips := 0
 	for at := 0; at < len(sound); at++ {
 		for bit := range 8 {

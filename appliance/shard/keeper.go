@@ -3,8 +3,6 @@ package shard
 import (
 	"errors"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // keeper is one goroutine that looks after all logs: it readies and finishes segments when asked, tries again for logs that found no
@@ -189,7 +187,7 @@ func (k *keeper) tooMuch() bool {
 			return true
 		}
 	}
-	free, total, err := diskSpace(o.Dir)
+	free, total, err := k.set.disk.Space(o.Dir)
 	if err != nil {
 		return false
 	}
@@ -213,13 +211,4 @@ func (k *keeper) oldest(logs []*logState) (found *logState) {
 		l.leave()
 	}
 	return found
-}
-
-// diskSpace says how many bytes of dir's file system are free for us, and how many there are.
-func diskSpace(dir string) (free, total int64, err error) {
-	var fs unix.Statfs_t
-	if err := unix.Statfs(dir, &fs); err != nil {
-		return 0, 0, err
-	}
-	return int64(fs.Bavail) * fs.Bsize, int64(fs.Blocks) * fs.Bsize, nil
 }

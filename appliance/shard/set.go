@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime"
 	"sort"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"penstock/segstore"
+	"penstock/segstore/disk"
 	"penstock/wire"
 )
 
@@ -33,13 +33,15 @@ type Options struct {
 	MaxTopics      int              // 0 = 1000
 	Ack            Ack              // the default policy; with AckDisk readers see only what is on disk
 	Pin            []int            // a CPU for each writer; empty = not pinned
+	Disk           disk.Disk        // nil = the real one
+	Times          Times            // zero = the machine's
 	Logger         *slog.Logger
 }
 
 // Set is all topics, their logs, and the goroutines that keep them. Anyone may call its methods.
 type Set struct {
 	o     Options
-	disk  segstore.Disk
+	disk  disk.Disk
 	seed  uint64 // of the routing hash
 	clock *clock
 
@@ -64,7 +66,7 @@ type Set struct {
 // Open opens the set and recovers all logs of the data directory.
 func Open(o Options) (*Set, error) {
 	o = o.withDefaults()
-	s := &Set{o: o, disk: segstore.OS{}}
+	s := &Set{o: o, disk: o.Disk}
 	s.topics.Store(&topicMap{})
 	s.logs.Store(&[]*logState{})
 	for _, dir := range []string{o.Dir, s.topicsDir()} {
@@ -73,10 +75,10 @@ func Open(o Options) (*Set, error) {
 		}
 	}
 	var err error
-	if s.seed, err = routingSeed(o.Dir); err != nil {
+	if s.seed, err = routingSeed(s.disk, o.Dir); err != nil {
 		return nil, err
 	}
-	if s.clock, err = openClock(filepath.Join(o.Dir, "clock"), time.Now()); err != nil {
+	if s.clock, err = openClock(s.disk, filepath.Join(o.Dir, "clock"), o.Times); err != nil {
 		return nil, err
 	}
 	for range o.Shards {
@@ -114,6 +116,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxTopics == 0 {
 		o.MaxTopics = 1000
+	}
+	if o.Disk == nil {
+		o.Disk = disk.OS{}
+	}
+	if o.Times.Wall == nil {
+		o.Times = machineTimes()
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -156,20 +164,20 @@ func (s *Set) openTopics() error {
 
 // findTopics reads from the directories' names which topics there are and how many shards each has.
 func (s *Set) findTopics() (map[string]int, error) {
-	entries, err := os.ReadDir(s.topicsDir())
+	dirs, err := s.disk.Dirs(s.topicsDir())
 	if err != nil {
 		return nil, err
 	}
 	shards := map[string]int{}
-	for _, e := range entries {
-		i := strings.LastIndexByte(e.Name(), '-')
-		if !e.IsDir() || i < 0 {
+	for _, dir := range dirs {
+		i := strings.LastIndexByte(dir, '-')
+		if i < 0 {
 			continue
 		}
-		name := e.Name()[:i]
-		n, err := strconv.Atoi(e.Name()[i+1:])
+		name := dir[:i]
+		n, err := strconv.Atoi(dir[i+1:])
 		if err != nil || n < 0 || n >= ShardsMax || !wire.ValidTopic(name) {
-			s.o.Logger.Warn("a directory in the topics folder is no shard of a topic: left alone", "name", e.Name())
+			s.o.Logger.Warn("a directory in the topics folder is no shard of a topic: left alone", "name", dir)
 			continue
 		}
 		shards[name] = max(shards[name], n+1)

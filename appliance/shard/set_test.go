@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"penstock/segstore"
+	"penstock/segstore/disk"
 	"penstock/wire"
 )
 
@@ -414,37 +415,19 @@ func TestRetentionByBytes(t *testing.T) {
 	}
 }
 
-func TestClockCountsOnlyTimeItCanBelieve(t *testing.T) {
-	const day, hour = 24 * 3600 * 1000, 3600 * 1000
-	for _, c := range []struct {
-		name               string
-		stored, wall, want int64
-	}{
-		{"an hour off", day, day + hour, day + hour},
-		{"no time at all", day, day, day},
-		{"the wall clock went back", day, day - hour, day},
-		{"off for a week, or a jump: who knows", day, 8 * day, day},
-		{"just within a day", day, 2 * day, 2 * day},
-	} {
-		if got := resume(c.stored, c.wall); got != c.want {
-			t.Errorf("%s: goes on at %d, want %d", c.name, got, c.want)
-		}
-	}
-}
-
 func TestRoutingSeedIsKept(t *testing.T) {
 	dir := t.TempDir()
-	a, err := routingSeed(dir)
+	a, err := routingSeed(disk.OS{}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err := routingSeed(dir); err != nil || a != b {
+	if b, err := routingSeed(disk.OS{}, dir); err != nil || a != b {
 		t.Errorf("seed %x, then %x, %v", a, b, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "routing-seed"), []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := routingSeed(dir); err == nil {
+	if _, err := routingSeed(disk.OS{}, dir); err == nil {
 		t.Error("a broken seed was taken")
 	}
 }

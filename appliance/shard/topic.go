@@ -3,7 +3,6 @@ package shard
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -131,7 +130,7 @@ const ShardsMax = 1024
 func (s *Set) makeShardDirs(name string, shards int) error {
 	for i := shards - 1; i >= 0; i-- {
 		if err := s.disk.MakeDir(s.shardDir(name, i)); err != nil {
-			return errors.Join(diskFault(err), os.Remove(s.shardDir(name, shards-1)))
+			return errors.Join(diskFault(err), s.disk.Remove(s.shardDir(name, shards-1)))
 		}
 		if i == shards-1 || i == 0 {
 			if err := s.disk.SyncDir(s.topicsDir()); err != nil {

@@ -1,7 +1,13 @@
-package segstore
+// Package disk is what the appliance asks of a file system, and all it asks, with three back ends: OS is the real one, Mem lives in
+// memory and crashes as a test wants it to, Trace watches another one.
+package disk
 
-// Disk is what a log asks of a file system, and all it asks: names below one directory tree, files that can be mapped and synced.
-// The real one is OS; a test's own loses what was not synced.
+import "errors"
+
+// ErrFull is in the error of a call that found no space.
+var ErrFull = errors.New("no space is left on the disk")
+
+// Disk is names below one directory tree, and files that can be mapped and synced.
 //
 // Nothing here is retried: an error is the caller's to judge.
 type Disk interface {
@@ -13,12 +19,15 @@ type Disk interface {
 	Rename(from, to string) error // replaces
 	Link(from, to string) error   // a second name
 	Remove(path string) error
-	MakeDir(path string) error // one level; no error when it is there
-	SyncDir(path string) error // makes names created, renamed and removed durable
-	ReadDir(path string) ([]string, error)
+	MakeDir(path string) error             // one level; no error when it is there
+	SyncDir(path string) error             // makes names created, renamed and removed durable
+	ReadDir(path string) ([]string, error) // the names in it
+	Dirs(path string) ([]string, error)    // those of directories
 	// SetTime and Time keep a file's retention time, ms since 1970 (a modification time).
 	SetTime(path string, ms int64) error
 	Time(path string) (ms int64, err error)
+	// Space says how many bytes of the file system that dir is on are free for us, and how many there are.
+	Space(dir string) (free, total int64, err error)
 }
 
 // File is an open file of a Disk.

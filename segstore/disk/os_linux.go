@@ -1,4 +1,4 @@
-package segstore
+package disk
 
 import (
 	"errors"
@@ -104,13 +104,21 @@ func (OS) SyncDir(path string) error {
 }
 
 func (OS) ReadDir(path string) ([]string, error) {
+	return list(path, func(fs.DirEntry) bool { return true })
+}
+
+func (OS) Dirs(path string) ([]string, error) { return list(path, fs.DirEntry.IsDir) }
+
+func list(path string, wanted func(fs.DirEntry) bool) ([]string, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
+	var names []string
+	for _, e := range entries {
+		if wanted(e) {
+			names = append(names, e.Name())
+		}
 	}
 	return names, nil
 }
@@ -126,6 +134,14 @@ func (OS) Time(path string) (int64, error) {
 		return 0, err
 	}
 	return info.ModTime().UnixMilli(), nil
+}
+
+func (OS) Space(dir string) (free, total int64, err error) {
+	var st unix.Statfs_t
+	if err := uninterrupted(func() error { return unix.Statfs(dir, &st) }); err != nil {
+		return 0, 0, fault("statfs", dir, err)
+	}
+	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
 }
 
 func (o *osFile) Size() (int64, error) {

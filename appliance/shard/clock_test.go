@@ -1,0 +1,101 @@
+package shard
+
+import (
+	"testing"
+
+	"penstock/segstore/disk"
+)
+
+const hour, day = 3600 * 1000, 24 * 3600 * 1000
+
+// fakeTimes is a machine whose clocks are set by hand.
+type fakeTimes struct {
+	wall, boot int64
+	name       string
+}
+
+func (f *fakeTimes) times() Times {
+	return Times{Wall: func() int64 { return f.wall }, Boot: func() int64 { return f.boot }, Name: f.name}
+}
+
+func reopenedClock(t *testing.T, d disk.Disk, m *fakeTimes) *clock {
+	t.Helper()
+	c, err := openClock(d, "/clock", m.times())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Where the clock goes on after a stop, by what the machine's clocks say of the time in between.
+func TestClockCountsOnlyTimeItCanBelieve(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		wall, boot int64 // how far they have moved when the clock is opened again
+		restarted  bool  // the machine; boot is then how long it has been up
+		want       int64 // how far the clock has moved
+	}{
+		{"an hour off", hour, hour, false, hour},
+		{"no time at all", 0, 0, false, 0},
+		{"the wall clock went back", -hour, hour, false, hour},
+		{"the wall clock jumped ten years ahead", 3650 * day, hour, false, hour},
+		{"the wall clock jumped less than a day", 23 * hour, hour, false, hour},
+		{"off for a week, the machine was up", 7 * day, 7 * day, false, 7 * day},
+		{"a restart within the hour", hour, 1000, true, hour},
+		{"a restart, just within a day", day, 1000, true, day},
+		{"a restart and the wall clock went back", -hour, 1000, true, 1000},
+		{"a restart, up for longer than the wall clock says", hour, 2 * hour, true, 2 * hour},
+		{"a restart a week later, or a jump: who knows", 7 * day, 1000, true, 1000},
+	} {
+		d := disk.NewMem()
+		m := &fakeTimes{wall: 1000 * day, boot: 5 * hour, name: "one"}
+		first := reopenedClock(t, d, m)
+		m.boot += hour
+		before := first.now()
+		if err := first.close(); err != nil {
+			t.Fatal(err)
+		}
+		m.wall += hour + c.wall
+		m.boot += c.boot
+		if c.restarted {
+			m.boot, m.name = c.boot, "two"
+		}
+		second := reopenedClock(t, d, m)
+		if got := second.now() - before; got != c.want {
+			t.Errorf("%s: it has moved by %d ms, want %d", c.name, got, c.want)
+		}
+		m.wall -= 10 * 365 * day
+		m.boot += 7
+		if got := second.now() - before; got != c.want+7 {
+			t.Errorf("%s: and then by %d ms, want %d", c.name, got, c.want+7)
+		}
+	}
+}
+
+// A clock file that an earlier version wrote, that is cut short, or that is none.
+func TestClockFilesOfAllSorts(t *testing.T) {
+	const wall, boot = 1000 * day, hour / 2
+	for _, c := range []struct {
+		name, content string
+		want          int64
+	}{
+		{"of an earlier version", "00000000086396400000\n", wall},
+		{"of an earlier version, of long ago", "00000000000086400000\n", day + boot},
+		{"from the future", "00000000090000000000\n", 90000000000 + boot},
+		{"cut within the first number", "000000000863", 863 + boot},
+		{"of another start", "00000000086396400000 00000000000000001000 two                                 \n", wall},
+		{"of this start, but later", "00000000086396400000 00000000099999999999 one                                 \n", wall},
+		{"of this start", "00000000086396400000 00000000000000001000 one                                 \n", 86396400000 + boot - 1000},
+		{"nothing", "", wall},
+		{"zeros", string(make([]byte, clockBytes)), wall},
+		{"text", "yesterday", wall},
+		{"negative", "-0000000086396400000 0 one", wall},
+	} {
+		d := disk.NewMem()
+		d.Put("/clock", []byte(c.content))
+		m := &fakeTimes{wall: wall, boot: boot, name: "one"}
+		if got := reopenedClock(t, d, m).now(); got != c.want {
+			t.Errorf("%s: it goes on at %d, want %d", c.name, got, c.want)
+		}
+	}
+}
