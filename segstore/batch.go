@@ -3,6 +3,7 @@ package segstore
 import (
 	"encoding/binary"
 	"hash/crc32"
+	"math"
 )
 
 // The layout of a Kafka record batch, magic 2 (all integers big-endian; the field names are Kafka's):
@@ -18,11 +19,13 @@ import (
 //	35  maxTimestamp          int64   the greatest
 //	43  producerId            int64   -1
 //	51  producerEpoch         int16   -1
-//	53  baseSequence          int32   -1
+//	53  baseSequence          int32   binds the base offset and the epoch to the CRC: see bind
 //	57  recordsCount          int32
 //	61  records
 //
-// The CRC covers neither baseOffset nor the epoch, so a batch can be shipped to another log unchanged.
+// Kafka's CRC covers neither baseOffset nor the epoch, so that a broker can place a producer's batch without touching the rest. It
+// does cover baseSequence, which means nothing while there is no producer id, and readers leave alone. So that is where we keep a
+// checksum of the two: a batch at a wrong place, or of a wrong start, shows by itself.
 const (
 	atLength     = 8
 	atEpoch      = 12
@@ -33,6 +36,7 @@ const (
 	atBaseTime   = 27
 	atMaxTime    = 35
 	atProducer   = 43
+	atBinding    = 53
 	atCount      = 57
 
 	magic = 2
@@ -52,6 +56,7 @@ type header struct {
 	epoch    int32
 	magic    byte
 	crc      uint32
+	binding  int32
 	last     int64 // offset of the last record
 	baseTime int64
 	maxTime  int64
@@ -71,6 +76,7 @@ func readHeader(src []byte) header {
 		epoch:    int32(be.Uint32(src[atEpoch:])),
 		magic:    src[atMagic],
 		crc:      be.Uint32(src[atCRC:]),
+		binding:  int32(be.Uint32(src[atBinding:])),
 		baseTime: int64(be.Uint64(src[atBaseTime:])),
 		maxTime:  int64(be.Uint64(src[atMaxTime:])),
 		count:    int32(be.Uint32(src[atCount:])),
@@ -92,9 +98,17 @@ func sealBatch(batch []byte, h *header) {
 	be.PutUint64(batch[atMaxTime:], uint64(h.maxTime))
 	be.PutUint64(batch[atProducer:], ^uint64(0))
 	be.PutUint16(batch[atProducer+8:], ^uint16(0))
-	be.PutUint32(batch[atProducer+10:], ^uint32(0))
+	be.PutUint32(batch[atBinding:], uint32(bind(batch)))
 	be.PutUint32(batch[atCount:], uint32(h.count))
 	be.PutUint32(batch[atCRC:], crc32.Checksum(batch[atAttributes:], castagnoli))
+}
+
+// unbound is the binding of batches that were not written here, or by an earlier version.
+const unbound = -1
+
+// bind is a checksum of a batch's base offset and epoch. It is never negative, so never unbound.
+func bind(batch []byte) int32 {
+	return int32(crc32.Update(crc32.Checksum(batch[:atLength], castagnoli), castagnoli, batch[atEpoch:atMagic]) & math.MaxInt32)
 }
 
 // checkBatch says whether a whole batch stands at the start of src, "" when it does, else what is wrong in a few words.
@@ -115,6 +129,8 @@ func checkBatch(src []byte) (h header, wrong string) {
 		return h, "the batch's record count is impossible"
 	case crc32.Checksum(src[atAttributes:h.size], castagnoli) != h.crc:
 		return h, "the batch's CRC does not match"
+	case h.binding != unbound && h.binding != bind(src):
+		return h, "the batch's offset or epoch is not the one that it was written with"
 	}
 	return h, ""
 }

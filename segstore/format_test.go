@@ -240,3 +240,32 @@ func TestSearchReadsChainsOnce(t *testing.T) {
 		t.Fatalf("read %d bytes of %d", read, len(data))
 	}
 }
+
+// A batch that has no binding, as those of an earlier version and of Kafka, is as good as it was; one whose binding is another's is not.
+func TestBinding(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	f.addSynced(0, 4)
+	f.addSynced(4, 8)
+	first := bytes.Clone(f.active.data[:f.active.filled.Load()])
+	second := first[readHeader(first).size:]
+	if _, wrong := checkBatch(second); wrong != "" {
+		t.Fatal(wrong)
+	}
+	for _, c := range []struct {
+		name    string
+		binding int32
+		sound   bool
+	}{
+		{"its own", bind(second), true},
+		{"none", -1, true},
+		{"another's", bind(first), false},
+		{"another negative one", -2, false},
+	} {
+		batch := bytes.Clone(second)
+		binary.BigEndian.PutUint32(batch[atBinding:], uint32(c.binding))
+		binary.BigEndian.PutUint32(batch[atCRC:], crc32.Checksum(batch[atAttributes:], castagnoli))
+		if _, wrong := checkBatch(batch); (wrong == "") != c.sound {
+			t.Errorf("%s: %q", c.name, wrong)
+		}
+	}
+}

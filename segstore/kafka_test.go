@@ -101,12 +101,12 @@ func TestSegmentsAreKafkas(t *testing.T) {
 			if got := crc32.Checksum(content[21:size], crc32.MakeTable(crc32.Castagnoli)); got != uint32(batch.CRC) {
 				t.Fatalf("offset %d: CRC %x, want %x", offset, uint32(batch.CRC), got)
 			}
-			content = content[size:]
 			if batch.FirstOffset != offset || batch.Magic != 2 || batch.Attributes != 0 || batch.ProducerID != -1 ||
-				batch.ProducerEpoch != -1 || batch.FirstSequence != -1 || batch.LastOffsetDelta != batch.NumRecords-1 ||
+				batch.ProducerEpoch != -1 || batch.FirstSequence != bind(content) || batch.LastOffsetDelta != batch.NumRecords-1 ||
 				batch.PartitionLeaderEpoch != 1 {
 				t.Fatalf("offset %d: %+v", offset, batch)
 			}
+			content = content[size:]
 			latest := int64(math.MinInt64)
 			raw := batch.Records
 			for range batch.NumRecords {
