@@ -123,6 +123,9 @@ func (l *Log) drop(s *segment) error {
 		s.offsetPath, s.timePath = indexPaths(s.path)
 	}
 	err := errors.Join(l.disk.Remove(s.path), disk.RemoveIfThere(l.disk, s.offsetPath), disk.RemoveIfThere(l.disk, s.timePath))
+	if s.ids > 0 {
+		err = errors.Join(err, disk.RemoveIfThere(l.disk, idsPath(s.path)))
+	}
 	return errors.Join(err, l.disk.SyncDir(l.dir))
 }
 

@@ -89,9 +89,9 @@ func TestIndexRoundTrip(t *testing.T) {
 	if len(entries) < 60 || entries[0].position < indexEvery {
 		t.Fatalf("%d entries, the first at %d", len(entries), entries[0].position)
 	}
-	offsets, times := encodeIndex(entries, base, 1<<20, base+4999, 24990)
-	back, maxTime, ok := decodeIndex(offsets, times, base, 1<<20)
-	if !ok || maxTime != 24990 || !slices.Equal(back, entries) {
+	offsets, times := encodeIndex(entries, base, 1<<20, base+4999, 24990, 7)
+	back, maxTime, ids, ok := decodeIndex(offsets, times, base, 1<<20)
+	if !ok || maxTime != 24990 || ids != 7 || !slices.Equal(back, entries) {
 		t.Fatalf("%d of %d entries came back, %d, %v", len(back), len(entries), maxTime, ok)
 	}
 	for name, ok := range map[string]bool{
@@ -105,7 +105,8 @@ func TestIndexRoundTrip(t *testing.T) {
 		"of no entry":           decodes(encode(nil, base)),
 		"a flipped time":        !decodes(offsets, flipped(times, 3), base, 1<<20),
 		"a flipped position":    !decodes(flipped(offsets, 7), times, base, 1<<20),
-		"a flipped final entry": !decodes(offsets, flipped(times, len(times)-9), base, 1<<20),
+		"a flipped count":       !decodes(offsets, flipped(times, len(times)-5), base, 1<<20),
+		"a flipped final entry": !decodes(offsets, flipped(times, len(times)-13), base, 1<<20),
 	} {
 		if !ok {
 			t.Error(name)
@@ -135,12 +136,12 @@ func TestIndexRoundTrip(t *testing.T) {
 }
 
 func encode(entries []indexEntry, base int64) (offsets, times []byte, b, size int64) {
-	offsets, times = encodeIndex(entries, base, 1<<20, base, 5)
+	offsets, times = encodeIndex(entries, base, 1<<20, base, 5, 0)
 	return offsets, times, base, 1 << 20
 }
 
 func decodes(offsets, times []byte, base, size int64) bool {
-	_, _, ok := decodeIndex(offsets, times, base, size)
+	_, _, _, ok := decodeIndex(offsets, times, base, size)
 	return ok
 }
 
@@ -173,7 +174,7 @@ func forged(base int64, records int) []byte {
 	b := make([]byte, 4096)
 	n := BatchOverhead
 	for i := range records {
-		n += putRecord(b[n:], 0, int64(i), nil, []byte("forged"))
+		n += putRecord(b[n:], 0, int64(i), nil, nil, []byte("forged"))
 	}
 	sealBatch(b[:n], &header{base: base, epoch: 1, count: int32(records)})
 	return b[:n]

@@ -71,12 +71,13 @@ func (x *index) before(ms int64) (e indexEntry, ok bool) {
 
 // The files beside a sealed segment, in Kafka's layout. `.index`: int32 offset relative to the base, int32 position.
 // `.timeindex`: int64 time, int32 relative offset; one entry more than `.index`, the last being the whole segment's greatest time.
-// Behind that stands, our own addition, a CRC-32C of the segment's base offset and size and of both files: a wrong position shows when
-// it is followed, but a wrong time, or the index of what the segment was before it grew, would make a search by time skip records
-// without a sign.
+// Behind that stand, our own addition, how many records have an ID (int32), and a CRC-32C of the segment's base offset and size and of
+// both files: a wrong position shows when it is followed, but a wrong time, or the index of what the segment was before it grew, would
+// make a search by time skip records without a sign.
 const (
 	offsetEntrySize = 8
 	timeEntrySize   = 12
+	idCountSize     = 4
 	indexCRCSize    = 4
 )
 
@@ -88,11 +89,11 @@ func indexCRC(offsets, times []byte, base, size int64) uint32 {
 }
 
 // encodeIndex gives the two files' content for a segment of size bytes whose greatest event time is maxTime and whose last offset is
-// last.
-func encodeIndex(entries []indexEntry, base, size, last, maxTime int64) (offsets, times []byte) {
+// last, and of whose records ids have an ID.
+func encodeIndex(entries []indexEntry, base, size, last, maxTime, ids int64) (offsets, times []byte) {
 	be := binary.BigEndian
 	offsets = make([]byte, 0, len(entries)*offsetEntrySize)
-	times = make([]byte, 0, (len(entries)+1)*timeEntrySize+indexCRCSize)
+	times = make([]byte, 0, (len(entries)+1)*timeEntrySize+idCountSize+indexCRCSize)
 	for _, e := range entries {
 		offsets = be.AppendUint32(offsets, uint32(e.offset-base))
 		offsets = be.AppendUint32(offsets, uint32(e.position))
@@ -101,19 +102,20 @@ func encodeIndex(entries []indexEntry, base, size, last, maxTime int64) (offsets
 	}
 	times = be.AppendUint64(times, uint64(maxTime))
 	times = be.AppendUint32(times, uint32(last-base))
+	times = be.AppendUint32(times, uint32(ids))
 	return offsets, be.AppendUint32(times, indexCRC(offsets, times, base, size))
 }
 
 // decodeIndex reads the two files back, or says that they are not a sound index of a segment of size bytes.
-func decodeIndex(offsets, times []byte, base, size int64) (entries []indexEntry, maxTime int64, ok bool) {
+func decodeIndex(offsets, times []byte, base, size int64) (entries []indexEntry, maxTime, ids int64, ok bool) {
 	be := binary.BigEndian
 	n := len(offsets) / offsetEntrySize
-	if len(offsets)%offsetEntrySize != 0 || len(times) != (n+1)*timeEntrySize+indexCRCSize {
-		return nil, 0, false
+	if len(offsets)%offsetEntrySize != 0 || len(times) != (n+1)*timeEntrySize+idCountSize+indexCRCSize {
+		return nil, 0, 0, false
 	}
 	times, crc := times[:len(times)-indexCRCSize], be.Uint32(times[len(times)-indexCRCSize:])
 	if crc != indexCRC(offsets, times, base, size) {
-		return nil, 0, false
+		return nil, 0, 0, false
 	}
 	last := indexEntry{offset: base, maxTime: neverTime}
 	entries = make([]indexEntry, n)
@@ -126,10 +128,11 @@ func decodeIndex(offsets, times []byte, base, size int64) (entries []indexEntry,
 		}
 		if e.offset <= last.offset || e.position <= last.position || e.position >= size || e.maxTime < last.maxTime ||
 			be.Uint32(t[8:]) != be.Uint32(o) {
-			return nil, 0, false
+			return nil, 0, 0, false
 		}
 		entries[i], last = e, e
 	}
 	maxTime = int64(be.Uint64(times[n*timeEntrySize:]))
-	return entries, maxTime, maxTime >= last.maxTime
+	ids = int64(be.Uint32(times[(n+1)*timeEntrySize:]))
+	return entries, maxTime, ids, maxTime >= last.maxTime
 }

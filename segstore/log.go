@@ -166,12 +166,20 @@ func (l *Log) fits(n int64) bool {
 
 // Append adds a record to the open batch and returns its offset. A nil key is Kafka's null key. Room must have been reserved.
 // Nobody sees the record before Commit.
-func (l *Log) Append(key, value []byte, ms int64) (offset int64) {
+func (l *Log) Append(key, value []byte, ms int64) (offset int64) { return l.append(nil, key, value, ms) }
+
+// AppendWithID is Append for a record with an ID, which takes IDOverhead more room.
+func (l *Log) AppendWithID(id *ID, key, value []byte, ms int64) (offset int64) {
+	l.active.ids++
+	return l.append(id, key, value, ms)
+}
+
+func (l *Log) append(id *ID, key, value []byte, ms int64) (offset int64) {
 	b := &l.open
 	if b.count == 0 {
 		*b = openBatch{at: l.pos + BatchOverhead, base: l.next, baseTime: ms, maxTime: ms}
 	}
-	b.at += int64(putRecord(l.active.data[b.at:], ms-b.baseTime, int64(b.count), key, value))
+	b.at += int64(putRecord(l.active.data[b.at:], ms-b.baseTime, int64(b.count), id, key, value))
 	b.count++
 	b.maxTime = max(b.maxTime, ms)
 	l.next++

@@ -12,17 +12,18 @@ import "encoding/binary"
 //	key
 //	valueLength     varint
 //	value
-//	headers         varint   0: none
+//	headers         varint   0: none; 1: the record's ID (see ids.go)
 //
-// RecordOverhead bounds what a record takes beside its key and value: 5 + 1 + 10 + 5 + 5 + 5 + 1.
+// RecordOverhead bounds what a record without an ID takes beside its key and value: 5 + 1 + 10 + 5 + 5 + 5 + 1.
 const RecordOverhead = 32
 
-// Record is one record of a batch, read in place: Key and Value alias the batch.
+// Record is one record of a batch, read in place: Key, Value and ID alias the batch.
 type Record struct {
 	Offset int64
 	Time   int64 // event time, ms since 1970
 	Key    []byte
 	Value  []byte
+	ID     []byte // as in type ID; nil when it has none
 }
 
 // Records reads a batch's records one after the other.
@@ -64,11 +65,15 @@ func (r *Records) Next() (Record, bool) {
 	if !ok {
 		return r.bad()
 	}
-	value, _, ok := readBytes(body)
+	value, body, ok := readBytes(body)
 	if !ok {
 		return r.bad()
 	}
-	return Record{Offset: r.base + offsetDelta, Time: r.baseTime + timeDelta, Key: key, Value: value}, true
+	record := Record{Offset: r.base + offsetDelta, Time: r.baseTime + timeDelta, Key: key, Value: value}
+	if len(body) > 1 {
+		record.ID = readID(body)
+	}
+	return record, true
 }
 
 func (r *Records) bad() (Record, bool) {
@@ -88,14 +93,18 @@ func readBytes(src []byte) (b, rest []byte, ok bool) {
 	return src[:size:size], src[size:], true
 }
 
-// putRecord writes one record to dst and returns its size. dst has room for key, value and RecordOverhead.
-func putRecord(dst []byte, timeDelta, offsetDelta int64, key, value []byte) int {
+// putRecord writes one record to dst and returns its size. dst has room for key, value and RecordOverhead, and for IDOverhead when there
+// is an id.
+func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value []byte) int {
 	keyLength := int64(len(key))
 	if key == nil {
 		keyLength = -1
 	}
 	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) +
 		varintSize(keyLength) + len(key) + varintSize(int64(len(value))) + len(value) + 1
+	if id != nil {
+		size += IDOverhead
+	}
 	n := binary.PutVarint(dst, int64(size))
 	dst[n] = 0
 	n++
@@ -105,6 +114,9 @@ func putRecord(dst []byte, timeDelta, offsetDelta int64, key, value []byte) int 
 	n += copy(dst[n:], key)
 	n += binary.PutVarint(dst[n:], int64(len(value)))
 	n += copy(dst[n:], value)
+	if id != nil {
+		return n + putID(dst[n:], id)
+	}
 	dst[n] = 0
 	return n + 1
 }

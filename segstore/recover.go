@@ -161,11 +161,12 @@ func (r *recovery) run() error {
 	return r.publish()
 }
 
-// wasFinished says whether a segment has been trimmed: its index is written after that, and is only good for a file of the size that
-// it had then.
+// wasFinished says whether a segment has been trimmed: its index is written after that, behind its IDs if it has any, and is only good
+// for a file of the size that it had then.
 func (r *recovery) wasFinished(s *segment) bool {
-	_, _, ok := readIndexFiles(r.l.disk, s)
-	return ok
+	_, _, ids, ok := readIndexFiles(r.l.disk, s)
+	s.ids = ids
+	return ok && (ids == 0 || hasIDs(r.l.disk, s))
 }
 
 // publish gives the log its segments and positions. Offsets never go back, not even when the checkpoint is all that is left of

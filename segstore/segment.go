@@ -32,6 +32,7 @@ type segment struct {
 	next    int64 // offset behind the last record
 	maxTime int64 // greatest event time
 	newest  int64 // retention time of the last append
+	ids     int64 // records with an ID
 	end     atomic.Int64
 
 	filled atomic.Int64 // the end of the last closed batch while the segment grows
@@ -167,7 +168,7 @@ func (s *segment) hints(d disk.Disk) *index {
 	defer s.mu.Unlock()
 	if s.index == nil {
 		s.index = &index{}
-		entries, _, ok := readIndexFiles(d, s)
+		entries, _, _, ok := readIndexFiles(d, s)
 		if !ok && guard(s.data, func() { entries, _ = walkIndex(s.data, s.base) }) != nil {
 			entries = nil // a page can't be read: whoever looks for something walks up to it
 		}
@@ -189,7 +190,7 @@ func (s *segment) timeBound(d disk.Disk) (int64, error) {
 		return 0, err
 	}
 	defer s.unpin()
-	_, maxTime, ok := readIndexFiles(d, s)
+	_, maxTime, _, ok := readIndexFiles(d, s)
 	if !ok {
 		if err := guard(s.data, func() { _, maxTime = walkIndex(s.data, s.base) }); err != nil {
 			return 0, err
@@ -225,20 +226,24 @@ func indexPaths(segmentPath string) (offsets, times string) {
 }
 
 // readIndexFiles reads a sealed segment's index files, if they are there and sound.
-func readIndexFiles(d disk.Disk, s *segment) (entries []indexEntry, maxTime int64, ok bool) {
+func readIndexFiles(d disk.Disk, s *segment) (entries []indexEntry, maxTime, ids int64, ok bool) {
 	offsetPath, timePath := indexPaths(s.path)
 	offsets, err1 := readFile(d, offsetPath)
 	times, err2 := readFile(d, timePath)
 	if err1 != nil || err2 != nil {
-		return nil, 0, false
+		return nil, 0, 0, false
 	}
 	return decodeIndex(offsets, times, s.base, s.size())
 }
 
-// writeIndexFiles writes them; they are rebuilt when they are missing or unsound.
+// writeIndexFiles writes them, and the segment's IDs before them; they are rebuilt when they are missing or unsound. The caller holds a
+// pin.
 func writeIndexFiles(d disk.Disk, temporary string, s *segment, entries []indexEntry) error {
 	s.offsetPath, s.timePath = indexPaths(s.path)
-	offsets, times := encodeIndex(entries, s.base, s.end.Load(), s.next-1, s.maxTime)
+	if err := writeIDs(d, temporary, s); err != nil {
+		return err
+	}
+	offsets, times := encodeIndex(entries, s.base, s.end.Load(), s.next-1, s.maxTime, s.ids)
 	return errors.Join(disk.WriteWholeBy(d, temporary, s.offsetPath, offsets), disk.WriteWholeBy(d, temporary, s.timePath, times))
 }
 
