@@ -181,6 +181,7 @@ var nearTheMachine = map[string]string{
 	"appliance/intake/socket_linux.go": "SO_REUSEPORT and its relatives",
 	"appliance/shard/clock_linux.go":   "asks how long the machine has been up",
 	"tuning/pin_linux.go":              "thread affinity",
+	"benchmarks/load/loop_linux.go":    "attaches a file as a disk, and ends a file system as a power cut does",
 }
 
 // pureImports is what the standard library offers to packages that only turn bytes into records: nothing that reaches the world.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,8 @@ type settings struct {
 
 	url, admin string
 	pid        int
+
+	power, fs string
 
 	bin         string
 	keep        bool
@@ -68,6 +71,29 @@ func (s *settings) serverFlag(c *cobra.Command, flags ...string) {
 	c.Flags().StringVar(&s.bin, "bin", "./penstock", "the binary to run")
 	c.Flags().BoolVar(&s.keep, "keep", false, "keep the data directory")
 	c.Flags().StringArrayVar(&s.serverFlags, "serve", flags, "a flag for penstock serve, as in --serve=--segment-bytes=8MiB; may be repeated, and replaces the default")
+}
+
+// powerFlags say what is cut off, and how.
+func (s *settings) powerFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&s.power, "power", "", `cut the power instead of killing: "shutdown" ends the file system under the server; needs root`)
+	f.StringVar(&s.fs, "fs", "ext4", "with --power: the file system, ext4 or xfs")
+}
+
+// serveOnDisk is what penstock serve is told, if nothing else, when its data lies on a small disk of its own.
+var serveOnDisk = []string{"--segment-bytes=2MiB", "--shards=2", "--retention-bytes=64MiB", "--min-free-bytes=1MiB"}
+
+// withDisk gives the server a disk whose power can be cut, as the flags say; none when they say nothing.
+func (s *settings) withDisk(sv *server) (disk, error) {
+	if s.power == "" {
+		return nil, nil
+	}
+	d, err := newShutdownDisk(s.fs, sv.home)
+	if err != nil {
+		return nil, lacking{fmt.Errorf("no disk whose power can be cut: %w", err)}
+	}
+	sv.dir = filepath.Join(sv.home, "disk", "data")
+	return d, nil
 }
 
 // build makes the workload and the shape of its requests from the flags.

@@ -1,8 +1,8 @@
-// Command load posts real-shaped events to a running Penstock, reads them back and compares; or runs the binary itself and kills it under
-// load. `load --help` lists its verbs.
+// Command load posts real-shaped events to a running Penstock, reads them back and compares; or runs the binary itself and kills it, or cuts
+// the power of its disk, under load. `load --help` lists its verbs.
 //
-// It exits with 0 when all went well, with 1 when a request failed or a record was not what it must be, and with 2 when the command line
-// is wrong and nothing was done.
+// It exits with 0 when all went well, with 1 when a request failed or a record was not what it must be, with 2 when the command line
+// is wrong, and with 3 when the machine lacks what the command needs, a right or a program; with 2 and 3 nothing was done.
 package main
 
 import (
@@ -32,7 +32,10 @@ func main() {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "load:", err)
-	if errors.As(err, new(failure)) {
+	switch {
+	case errors.As(err, new(lacking)):
+		os.Exit(3)
+	case errors.As(err, new(failure)):
 		os.Exit(1)
 	}
 	os.Exit(2)
@@ -208,9 +211,9 @@ func (s *settings) self(w *workload, sh *shape, sv *server) error {
 func (s *settings) cleanUp(sv *server, err error) error {
 	switch {
 	case err != nil:
-		err = fmt.Errorf("%w\nthe data and the server's log are in %s", err, sv.home())
+		err = fmt.Errorf("%w\nthe data and the server's log are in %s", err, sv.home)
 	case s.keep:
-		fmt.Fprintln(os.Stderr, "kept", sv.home())
+		fmt.Fprintln(os.Stderr, "kept", sv.home)
 	}
 	return failed(errors.Join(err, sv.end(err != nil || s.keep)))
 }
@@ -220,10 +223,10 @@ func tortureCommand() *cobra.Command {
 	var cycles, recheck int
 	c := &cobra.Command{
 		Use:     "torture",
-		Short:   "Kill a server of its own under load, again and again, and prove that nothing acknowledged is lost",
-		Example: "  load torture --bin ./penstock --cycles 500 --seed 7",
+		Short:   "Kill a server of its own under load, or cut its power, again and again, and prove that nothing acknowledged is lost",
+		Example: "  load torture --bin ./penstock --cycles 500 --seed 7\n  load torture --bin ./penstock --power shutdown --fs xfs",
 		Args:    cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(c *cobra.Command, _ []string) error {
 			w, sh, err := s.build()
 			switch {
 			case err != nil:
@@ -232,24 +235,51 @@ func tortureCommand() *cobra.Command {
 				return errors.New("--ack ring promises nothing that a kill could break, so there is nothing to prove")
 			case cycles < 1 || recheck < 0:
 				return errors.New("--cycles must be at least 1, and --recheck not below 0")
+			case s.power != "" && s.power != "shutdown":
+				return fmt.Errorf("--power must be shutdown, not %q", s.power)
+			case mkfs[s.fs] == nil:
+				return fmt.Errorf("--fs must be ext4 or xfs, not %q", s.fs)
 			}
-			sv, err := newServer(s.bin, s.serverFlags...)
-			if err != nil {
-				return err
+			torture := func() error { return s.torture(w, sh, cycles, recheck) }
+			if s.power == "" {
+				return torture()
 			}
-			fmt.Fprintf(os.Stderr, "seed %d, the data is in %s\n", s.seed, sv.home())
-			t := newTorture(w, sh, sv, os.Stderr)
-			t.cycles, t.connections, t.recheck = cycles, s.connections, recheck
-			if err = t.run(); err != nil {
-				t.sum.Error = err.Error()
+			if !c.Flags().Changed("serve") {
+				s.serverFlags = serveOnDisk
 			}
-			err = errors.Join(err, t.sum.print(os.Stdout, s.asJSON))
-			return s.cleanUp(sv, err)
+			return withOwnMounts(torture)
 		},
 	}
 	s.workloadFlags(c, 2, 64, 16, 20*time.Millisecond)
 	s.serverFlag(c, "--segment-bytes=2MiB", "--shards=2", "--retention-bytes=2GiB")
+	s.powerFlags(c)
 	c.Flags().IntVar(&cycles, "cycles", 500, "how often to kill it")
 	c.Flags().IntVar(&recheck, "recheck", 200, "read everything that is kept again after so many cycles; 0: only at the end")
 	return c
+}
+
+func (s *settings) torture(w *workload, sh *shape, cycles, recheck int) error {
+	sv, err := newServer(s.bin, s.serverFlags...)
+	if err != nil {
+		return err
+	}
+	d, err := s.withDisk(sv)
+	if err != nil {
+		return errors.Join(err, sv.end(false))
+	}
+	fmt.Fprintf(os.Stderr, "seed %d, the data is in %s\n", s.seed, sv.home)
+	t := newTorture(w, sh, sv, os.Stderr)
+	t.cycles, t.connections, t.recheck, t.disk = cycles, s.connections, recheck, d
+	if d != nil {
+		t.sum.Power, t.sum.FS = s.power, s.fs
+	}
+	if err = t.run(); err != nil {
+		t.sum.Error = err.Error()
+		err = fmt.Errorf("%w\nto do the same again: %s", err, strings.Join(os.Args, " "))
+	}
+	err = errors.Join(err, t.sum.print(os.Stdout, s.asJSON))
+	if d != nil {
+		err = errors.Join(err, sv.end(true), d.close())
+	}
+	return s.cleanUp(sv, err)
 }

@@ -54,26 +54,13 @@ func (v *verifier) readPage(topic, shard int, seen *shardSeen, limit int64) erro
 	for {
 		line, err := v.lines.ReadSlice('\n')
 		if err == io.EOF && len(line) == 0 {
-			return v.trailers(url, r)
+			return v.trailers(url, r, shardID{topic, shard}, seen)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", url, err)
 		}
 		v.record(topic, shard, seen, line[:len(line)-1])
 	}
-}
-
-// trailers holds the server to what it says about the page itself. The fields are trailers of a long page and headers of a short one.
-func (v *verifier) trailers(url string, r *http.Response) error {
-	for _, fields := range []http.Header{r.Header, r.Trailer} {
-		if lost := fields.Get("Penstock-Lost"); lost != "" {
-			v.problem("%s: the server says that it lost %s", url, lost)
-		}
-		if text := fields.Get("Penstock-Error"); text != "" {
-			return fmt.Errorf("%s: %s", url, text)
-		}
-	}
-	return nil
 }
 
 // lineMax is more than the longest line that a workload's events make.

@@ -102,6 +102,8 @@ func ackName(ack string) string {
 type tortureReport struct {
 	Seed        uint64  `json:"seed"`
 	Ack         string  `json:"ack"`
+	Power       string  `json:"power,omitempty"` // how the power is cut, at each kill; empty: it is not
+	FS          string  `json:"fs,omitempty"`    // the file system that loses it
 	Cycles      int     `json:"cycles"`
 	Kills       int     `json:"kills"`
 	Starting    int     `json:"kills_while_starting"`
@@ -113,6 +115,8 @@ type tortureReport struct {
 	Refused     int64   `json:"refused"` // answered 503 and not sent again
 	Verified    int64   `json:"verified_records"`
 	Reread      int64   `json:"reread_records"`
+	Sighted     int64   `json:"sighted_records"` // verified ones that a reader had seen before the kill
+	Holes       int     `json:"holes"`           // places where offsets are missing, with a reason; nothing of it was acknowledged or seen
 	Violations  int     `json:"violations"`
 	Seconds     float64 `json:"seconds"`
 	CycleMean   float64 `json:"cycle_mean_ms"`
@@ -139,13 +143,21 @@ func (r *tortureReport) print(w io.Writer, asJSON bool) error {
 	if r.Violations == 0 && r.Error == "" {
 		verdict += ": none lost, none invented, none doubled, none out of order, none changed"
 	}
-	_, err := fmt.Fprintf(w, `seed %d: %d cycles, %d kills, %d of them while starting, %d at a roll; %.0f ms a cycle
+	_, err := fmt.Fprintf(w, `seed %d: %d cycles, %d %s, %d of them while starting, %d at a roll; %.0f ms a cycle
 acknowledged   %d events (policy: %s)
 unknown fate   %d events: %d were kept, %d were not; %d refused and not sent again
-verified       %d records, and %d again
+verified       %d records, and %d again; a reader had seen %d of them before; %d holes where nothing was acknowledged
 restart        %.0f ms on average until ready, %.0f ms at most
 violations     %s
-`, r.Seed, r.Cycles, r.Kills, r.Starting, r.AtRoll, r.CycleMean, r.Acked, ackName(r.Ack), r.Unknown, r.Kept, r.Lost, r.Refused,
-		r.Verified, r.Reread, r.RestartMean, r.RestartMax, verdict)
+`, r.Seed, r.Cycles, r.Kills, r.endings(), r.Starting, r.AtRoll, r.CycleMean, r.Acked, ackName(r.Ack), r.Unknown, r.Kept, r.Lost, r.Refused,
+		r.Verified, r.Reread, r.Sighted, r.Holes, r.RestartMean, r.RestartMax, verdict)
 	return err
+}
+
+// endings is what ends the lives.
+func (r *tortureReport) endings() string {
+	if r.Power == "" {
+		return "kills"
+	}
+	return fmt.Sprintf("power cuts (%s, %s)", r.Power, r.FS)
 }

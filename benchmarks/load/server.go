@@ -19,12 +19,14 @@ import (
 
 // server is a penstock process of our own.
 type server struct {
-	bin, dir string
-	flags    []string
-	cmd      *exec.Cmd
-	log      *os.File
-	http     string // address
-	admin    string // URL
+	bin   string
+	home  string // our own directory, with the process's log
+	dir   string // the data directory, in home
+	flags []string
+	cmd   *exec.Cmd
+	log   *os.File
+	http  string // address
+	admin string // URL
 }
 
 // newServer prepares a server in a directory of its own, which the caller removes when all went well.
@@ -36,11 +38,11 @@ func newServer(bin string, flags ...string) (*server, error) {
 	if _, err := os.Stat(bin); err != nil {
 		return nil, fmt.Errorf("no binary to run: build it with `go build -o penstock ./appliance/cmd/penstock`, or name it with --bin: %w", err)
 	}
-	dir, err := os.MkdirTemp("", "penstock-load-")
+	home, err := os.MkdirTemp("", "penstock-load-")
 	if err != nil {
 		return nil, err
 	}
-	return &server{bin: bin, dir: filepath.Join(dir, "data"), flags: flags}, nil
+	return &server{bin: bin, home: home, dir: filepath.Join(home, "data"), flags: flags}, nil
 }
 
 // launch starts the process. The kernel kills it when the thread that started it ends; Go's threads end with the process, so it is never
@@ -48,7 +50,7 @@ func newServer(bin string, flags ...string) (*server, error) {
 func (s *server) launch() error {
 	if s.log == nil {
 		var err error
-		if s.log, err = os.OpenFile(filepath.Join(s.home(), "penstock.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		if s.log, err = os.OpenFile(filepath.Join(s.home, "penstock.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 			return err
 		}
 	}
@@ -197,10 +199,7 @@ func (s *server) verifyLogs() error {
 	return nil
 }
 
-// home is the directory that holds the data directory and the process's log.
-func (s *server) home() string { return filepath.Dir(s.dir) }
-
-// end kills the process if it still runs, and removes its directory unless that is to be kept.
+// end kills the process if it still runs, and removes our directory unless that is to be kept.
 func (s *server) end(keep bool) error {
 	if s.cmd != nil && s.cmd.Process != nil && s.cmd.ProcessState == nil {
 		_ = s.cmd.Process.Kill()
@@ -212,5 +211,5 @@ func (s *server) end(keep bool) error {
 	if keep {
 		return nil
 	}
-	return os.RemoveAll(s.home())
+	return os.RemoveAll(s.home)
 }

@@ -21,11 +21,13 @@ type torture struct {
 	connections int
 	recheck     int // cycles between two readings of everything; 0: only at the end
 	server      *server
+	disk        disk // whose power is cut; nil: the server is killed
 	out         io.Writer
 
 	book     *book
 	hashSeed maphash.Seed
 	verifier *verifier
+	witness  *witness
 	rng      *rand.Rand
 	began    time.Time
 	dry      int // lives without an acknowledgement, one after the other
@@ -56,8 +58,9 @@ const (
 )
 
 func newTorture(w *workload, sh *shape, sv *server, out io.Writer) *torture {
+	seed := maphash.MakeSeed()
 	return &torture{
-		shape: sh, server: sv, out: out, book: newBook(w), hashSeed: maphash.MakeSeed(),
+		shape: sh, server: sv, out: out, book: newBook(w), hashSeed: seed, witness: newWitness(w, seed),
 		rng: rand.New(rand.NewPCG(w.Seed, 0x70727475726574)),
 		sum: tortureReport{Seed: w.Seed, Ack: sh.Ack},
 	}
@@ -82,7 +85,7 @@ func (t *torture) lives() error {
 				t.sum.Kills, t.sum.Acked, t.sum.Unknown, t.sum.Verified, t.sum.CycleMean)
 		}
 		if t.recheck > 0 && t.sum.Cycles%t.recheck == 0 && t.sum.Cycles < t.cycles {
-			if err := t.rest(t.server.kill); err != nil {
+			if err := t.rest(t.die); err != nil {
 				return fmt.Errorf("after cycle %d: %w", cycle, err)
 			}
 			t.sum.Kills++
@@ -119,17 +122,21 @@ func (t *torture) cycle(m moment) error {
 			return err
 		}
 		time.Sleep(m.after)
-		return t.server.kill()
+		return t.die()
 	}
 	if err := t.startAndVerify(); err != nil {
 		return err
 	}
+	from, err := t.verifier.ends()
+	if err != nil {
+		return err
+	}
 	var gone atomic.Bool
+	t.witness.follow(t.server.admin, from, &gone)
 	stop, ended := make(chan struct{}), make(chan error, 1)
 	l := &load{w: t.book.w, shape: t.shape, book: t.book, addr: t.server.http, connections: t.connections, gone: &gone, stop: stop}
 	var watch *rollWatch
 	if m.kind == atRoll {
-		var err error
 		if watch, err = watchRolls(t.server.dir); err != nil {
 			return err
 		}
@@ -148,9 +155,12 @@ func (t *torture) cycle(m moment) error {
 	}
 	time.Sleep(m.after)
 	gone.Store(true)
-	err := t.server.kill()
+	err = t.die()
 	close(stop)
 	if err = errors.Join(err, <-ended); err != nil {
+		return err
+	}
+	if t.verifier.saw, err = t.witness.saw(); err != nil {
 		return err
 	}
 	if t.dry++; l.done.Load() > 0 {
@@ -160,6 +170,24 @@ func (t *torture) cycle(m moment) error {
 		return fmt.Errorf("the server was ready in %d lives one after the other, and acknowledged nothing", t.dry)
 	}
 	return nil
+}
+
+// die ends the server's life without a word: by a kill or, where it has a disk of its own, by a power cut. What it had sent is still read by
+// the clients afterwards.
+func (t *torture) die() error {
+	if t.disk == nil {
+		return t.server.kill()
+	}
+	if err := t.server.freeze(); err != nil {
+		return err
+	}
+	if err := t.disk.cut(); err != nil {
+		return err
+	}
+	if err := t.server.kill(); err != nil {
+		return err
+	}
+	return t.disk.restore()
 }
 
 // startAndVerify starts the server and verifies what its former life left.
@@ -173,15 +201,22 @@ func (t *torture) startAndVerify() error {
 	}
 	t.sum.restarted(time.Since(began))
 	if t.verifier == nil {
-		t.verifier = newVerifier(t.book, t.server.admin, t.hashSeed)
+		t.verifier = t.newVerifier()
 		return createTopics(t.book.w, t.server.admin)
 	}
 	t.verifier.admin = t.server.admin
 	return t.check(t.verifier)
 }
 
+func (t *torture) newVerifier() *verifier {
+	v := newVerifier(t.book, t.server.admin, t.hashSeed)
+	v.holesMayBe = t.disk != nil // a kill leaves the page cache, and no holes
+	return v
+}
+
 func (t *torture) check(v *verifier) error {
 	err := v.run()
+	v.saw = nil
 	for _, p := range v.First {
 		fmt.Fprintln(t.out, "violation:", p)
 	}
@@ -195,7 +230,7 @@ func (t *torture) rest(end func() error) error {
 	if err := t.startAndVerify(); err != nil {
 		return err
 	}
-	again := newVerifier(t.book, t.server.admin, t.hashSeed)
+	again := t.newVerifier()
 	if err := again.awaitRetention(); err != nil {
 		return err
 	}
@@ -222,6 +257,6 @@ func (t *torture) account() {
 	s.Seconds = time.Since(t.began).Seconds()
 	s.CycleMean = 1e3 * s.Seconds / float64(max(1, s.Cycles))
 	if t.verifier != nil {
-		s.Verified = t.verifier.Records
+		s.Verified, s.Sighted, s.Holes = t.verifier.Records, t.verifier.Sighted, t.verifier.Holes
 	}
 }

@@ -13,9 +13,9 @@ import (
 
 // stored is what a lying server says it has: one topic, lines by shard, from their first offsets on.
 type stored struct {
-	lines [2][]string
+	lines [2][]string // an empty one is a hole
 	first [2]int
-	lost  string // Penstock-Lost
+	lost  string // Penstock-Lost, told with the pages of the shard it names
 }
 
 // serve answers as the admin listener does.
@@ -27,10 +27,14 @@ func (s *stored) serve(t *testing.T) string {
 			fmt.Sscan(r.FormValue("shard"), &shard)
 			fmt.Sscan(r.FormValue("from"), &from)
 			fmt.Sscan(r.FormValue("limit"), &limit)
-			w.Header().Set("Penstock-Lost", s.lost)
+			if strings.HasPrefix(s.lost, fmt.Sprintf("%d:", shard)) {
+				w.Header().Set("Penstock-Lost", s.lost)
+			}
 			lines := s.lines[shard][min(max(0, from-s.first[shard]), len(s.lines[shard])):]
 			for _, line := range lines[:min(limit, len(lines))] {
-				fmt.Fprintln(w, line)
+				if line != "" {
+					fmt.Fprintln(w, line)
+				}
 			}
 			return
 		}
