@@ -36,6 +36,8 @@ type Options struct {
 	Disk           disk.Disk        // nil = the real one
 	Times          Times            // zero = the machine's
 	Logger         *slog.Logger
+
+	openers int // topics recovered at a time; 0 = 8, enough to keep a disk busy
 }
 
 // Set is all topics, their logs, and the goroutines that keep them. Anyone may call its methods.
@@ -65,6 +67,16 @@ type Set struct {
 
 // Open opens the set and recovers all logs of the data directory.
 func Open(o Options) (*Set, error) {
+	s, err := build(o)
+	if err != nil {
+		return nil, err
+	}
+	s.start()
+	return s, nil
+}
+
+// build is Open as far as one goroutine does it: everything is there and nothing moves yet.
+func build(o Options) (*Set, error) {
 	o = o.withDefaults()
 	s := &Set{o: o, disk: o.Disk}
 	s.topics.Store(&topicMap{})
@@ -92,16 +104,20 @@ func Open(o Options) (*Set, error) {
 	if err := s.openTopics(); err != nil {
 		return nil, err
 	}
+	return s, nil
+}
+
+// start starts the goroutines.
+func (s *Set) start() {
 	for i, w := range s.writers {
 		cpu := -1
-		if len(o.Pin) > 0 {
-			cpu = o.Pin[i%len(o.Pin)]
+		if pin := s.o.Pin; len(pin) > 0 {
+			cpu = pin[i%len(pin)]
 		}
 		go w.run(cpu)
 		go w.syncer.run()
 	}
 	go s.keeper.run()
-	return s, nil
 }
 
 func (o Options) withDefaults() Options {
@@ -126,11 +142,11 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.openers == 0 {
+		o.openers = 8
+	}
 	return o
 }
-
-// openers is how many topics are recovered at a time: enough to keep a disk busy.
-const openers = 8
 
 // openTopics recovers every topic there is.
 func (s *Set) openTopics() error {
@@ -143,13 +159,15 @@ func (s *Set) openTopics() error {
 	errs := make([]error, len(names))
 	var next atomic.Int64
 	var all sync.WaitGroup
-	for range openers {
-		all.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
-				topics[i], errs[i] = s.openTopic(names[i], shards[names[i]])
-			}
-		})
+	open := func() {
+		for i := next.Add(1) - 1; i < int64(len(names)); i = next.Add(1) - 1 {
+			topics[i], errs[i] = s.openTopic(names[i], shards[names[i]])
+		}
 	}
+	for range s.o.openers - 1 {
+		all.Go(open)
+	}
+	open()
 	all.Wait()
 	for _, t := range topics {
 		if t != nil {
