@@ -127,6 +127,7 @@ func (a *Appliance) openAdmin() error {
 		Catalog: a.catalog,
 		Hosts:   a.config.AdminHosts,
 		Metrics: a.WriteMetrics,
+		Ledger:  a.ledger,
 		Version: ThisBuild().Version,
 		Ready:   a.ready,
 	})
@@ -154,6 +155,8 @@ func (a *Appliance) openLogs() error {
 		MinFreeBytes:   c.MinFreeBytes,
 		Caps:           map[string]int64{wire.RejectedTopic: c.RejectedBytes},
 		MaxTopics:      c.MaxTopics,
+		RepeatBytes:    c.DedupMemory,
+		RepeatWindow:   c.DedupWindow,
 		Ack:            a.ack(),
 		Pin:            c.PinWriters,
 		Logger:         a.log,

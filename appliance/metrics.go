@@ -86,9 +86,11 @@ func (e *exposition) intake(s intake.Stats) {
 	}{
 		{"penstock_requests_total", "counter", "Requests that reached a wire's parser.", func(w *intake.WireStats) uint64 { return w.Requests }},
 		{"penstock_request_bytes_total", "counter", "Bytes of their bodies, as sent.", func(w *intake.WireStats) uint64 { return w.Bytes }},
-		{"penstock_records_received_total", "counter", "Records received; a body refused whole counts one. The next four and in flight add up to it.",
+		{"penstock_records_received_total", "counter", "Records received; a body refused whole counts one. The next five and in flight add up to it.",
 			func(w *intake.WireStats) uint64 { return w.Received }},
 		{"penstock_records_stored_total", "counter", "Records acknowledged.", func(w *intake.WireStats) uint64 { return w.Stored }},
+		{"penstock_records_duplicate_total", "counter", "Repeats of records that are stored: acknowledged again, not stored again.",
+			func(w *intake.WireStats) uint64 { return w.Duplicate }},
 		{"penstock_records_refused_total", "counter", "Records refused: the client's fault.", func(w *intake.WireStats) uint64 { return w.Refused }},
 		{"penstock_records_busy_total", "counter", "Records turned away for the moment: rings or disk full, or shutting down.",
 			func(w *intake.WireStats) uint64 { return w.Busy }},
@@ -188,12 +190,16 @@ func (e *exposition) shards(s shard.Stats) {
 		{"penstock_log_readable_offset", "gauge", "First offset that readers do not see yet.", func(l *shard.ShardStats) uint64 { return uint64(l.Readable) }},
 		{"penstock_log_written_offset", "gauge", "First offset that is not written yet.", func(l *shard.ShardStats) uint64 { return uint64(l.Written) }},
 		{"penstock_log_synced_offset", "gauge", "First offset that is not on disk yet.", func(l *shard.ShardStats) uint64 { return uint64(l.Synced) }},
+		{"penstock_log_unsynced_records", "gauge", "Records acknowledged that are not on disk yet: what --ack=log risks; with --ack=disk always 0.",
+			func(l *shard.ShardStats) uint64 { return uint64(l.Unsynced) }},
 		{"penstock_log_size_bytes", "gauge", "Bytes of disk that the log's batches take.", func(l *shard.ShardStats) uint64 { return uint64(l.Bytes) }},
 		{"penstock_log_segments", "gauge", "Segments of the log.", func(l *shard.ShardStats) uint64 { return uint64(l.Segments) }},
 		{"penstock_log_full", "gauge", "1 when the disk has no room for the log's next segment.", func(l *shard.ShardStats) uint64 { return truth(l.Full) }},
 	} {
 		each(e, s.Shards, byShard, m.name, m.kind, m.help, m.value)
 	}
+	e.family("penstock_dedup_forgotten_total", "counter", "IDs of records forgotten before dedup-window was over: more than dedup-memory has room for.")
+	e.sample(s.Forgotten)
 	e.family("penstock_offers_busy_total", "counter", "Batches refused because a ring was full.")
 	e.sample(s.RefusedBusy)
 	e.family("penstock_offers_full_total", "counter", "Batches refused for want of disk space.")

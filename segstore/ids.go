@@ -157,7 +157,8 @@ type IDs struct {
 	s *segment
 }
 
-// IDs lists the segments that have records with IDs, oldest first. It is for the time right after Open, before anything is appended.
+// IDs lists the segments that have records with IDs, oldest first. It is for the time right after Open, before anything is appended, or
+// after Close.
 func (l *Log) IDs() []IDs {
 	var all []IDs
 	for _, s := range l.list() {

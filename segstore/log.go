@@ -166,7 +166,9 @@ func (l *Log) fits(n int64) bool {
 
 // Append adds a record to the open batch and returns its offset. A nil key is Kafka's null key. Room must have been reserved.
 // Nobody sees the record before Commit.
-func (l *Log) Append(key, value []byte, ms int64) (offset int64) { return l.append(nil, key, value, ms) }
+func (l *Log) Append(key, value []byte, ms int64) (offset int64) {
+	return l.append(nil, key, value, ms)
+}
 
 // AppendWithID is Append for a record with an ID, which takes IDOverhead more room.
 func (l *Log) AppendWithID(id *ID, key, value []byte, ms int64) (offset int64) {

@@ -20,6 +20,7 @@ type series struct {
 	ident       []byte // the record's value but for its points
 	head        int    // where in ident the points go
 	key         []byte
+	named       bool  // its sender calls it something: what has the same ident is the same
 	first, last int32 // of its points, from 1; 0 = none
 }
 
@@ -77,7 +78,7 @@ func (s *Series) Of(m *Metric, from Source, b *Batch) int {
 	}
 	ident := b.Close(text)
 	key := b.Close(m.AppendKey(b.Open()))
-	s.all = append(s.all, series{hash: hash, slot: int32(at), ident: ident, head: head, key: key})
+	s.all = append(s.all, series{hash: hash, slot: int32(at), ident: ident, head: head, key: key, named: len(m.ID) > 0})
 	s.slots[at] = int32(len(s.all))
 	return len(s.all) - 1
 }
@@ -109,7 +110,7 @@ func (s *Series) Add(series int, time int64, value, nanos []byte) {
 }
 
 // Flush lays one record for each series that has points, in the order in which the series came. A record's time is that of its
-// first point.
+// first point; its ID, where the metric has one, is all of the record but the points, the metric's own ID among it.
 func (s *Series) Flush(b *Batch, topic []byte) {
 	for i := range s.all {
 		of := &s.all[i]
@@ -126,6 +127,9 @@ func (s *Series) Flush(b *Batch, topic []byte) {
 		text = append(text, of.ident[of.head:]...)
 		r := b.Add()
 		r.Topic, r.Key, r.Value, r.Time = topic, of.key, b.Close(text), s.points[of.first-1].time
+		if of.named {
+			r.ID = of.ident
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type Options struct {
 	Metrics func(io.Writer)
 	// Version is what /version tells.
 	Version string
+	// Ledger tells what became of every record, by wire. It is called from many goroutines. Nil knows no wires.
+	Ledger func() map[string]Account
 	// Ready returns nil, or why the appliance takes no records; its text is shown. Nil asks the Set alone.
 	Ready func() error
 }
@@ -47,6 +49,7 @@ type Server struct {
 	set      func() *shard.Set
 	catalog  *catalog.Catalog
 	metrics  func(io.Writer)
+	ledger   func() map[string]Account
 	version  string
 	ready    func() error
 	listener net.Listener
@@ -69,8 +72,11 @@ func New(o Options) (*Server, error) {
 		listener.Close()
 		return nil, fmt.Errorf("admin: %s can be reached from other machines: name the hosts it is called by with --admin-hosts, or bind it to 127.0.0.1", o.Addr)
 	}
+	if o.Ledger == nil {
+		o.Ledger = func() map[string]Account { return map[string]Account{} }
+	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{set: o.Set, catalog: o.Catalog, metrics: o.Metrics, version: o.Version, ready: o.Ready, listener: listener, stop: stop}
+	s := &Server{set: o.Set, catalog: o.Catalog, metrics: o.Metrics, ledger: o.Ledger, version: o.Version, ready: o.Ready, listener: listener, stop: stop}
 	s.http = http.Server{
 		Handler:           newGuard(bound, o.Hosts).wrap(s.routes()),
 		ReadHeaderTimeout: headerTimeout,
@@ -113,6 +119,7 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /metrics", s.serveMetrics)
 	mux.HandleFunc("GET /version", s.serveVersion)
 	addProfiles(mux)
+	mux.HandleFunc("GET /v1/ledger", s.serveLedger)
 	mux.HandleFunc("GET /v1/topics", s.listTopics)
 	mux.HandleFunc("POST /v1/topics", s.createTopic)
 	mux.HandleFunc("GET /v1/topics/{topic}", s.describeTopic)

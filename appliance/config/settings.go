@@ -29,6 +29,9 @@ type Config struct {
 	MinFreeBytes   int64 // below it the oldest segments go early; 0 = chosen from the disk's size
 	MaxTopics      int
 
+	DedupMemory int64         // for the IDs of records; 0 = repeats are stored
+	DedupWindow time.Duration // how long they are remembered
+
 	Listeners      int // HTTP listeners on the same port; 0 = one per CPU
 	MaxBodyBytes   int64
 	MaxConnections int
@@ -110,6 +113,10 @@ var settings = []Setting{
 		func(c *Config) Value { return sizeValue{&c.MinFreeBytes} }},
 	{"max-topics", "Storage", "1000", "the most topics that exist; a record for one more is refused",
 		func(c *Config) Value { return countValue{&c.MaxTopics, 1, 1_000_000} }},
+	{"dedup-memory", "Storage", "64MiB", "memory for the IDs of records (DSP's id, Segment's messageId, Idempotency-Key), about 24 bytes each; 0 stores repeats",
+		func(c *Config) Value { return sizeValue{&c.DedupMemory} }},
+	{"dedup-window", "Storage", "24h", "how long a record's ID is remembered, so that its repeat is acknowledged and not stored again",
+		func(c *Config) Value { return durationValue{&c.DedupWindow} }},
 	{"rejected-bytes", "Storage", "64MiB", "the most bytes kept of what was refused (topic _rejected)",
 		func(c *Config) Value { return sizeValue{&c.RejectedBytes} }},
 	{"ring-bytes", "Storage", "0", "size of the ring in front of each writer, a power of two; 0 derives it from max-body-bytes and pickle-max-frame",

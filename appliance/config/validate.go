@@ -66,6 +66,12 @@ func (c *Config) checkRanges() (all []error) {
 	if c.Retention < RetentionMin {
 		complain("retention is %s: choose at least %s, as 24h", FormatDuration(c.Retention), FormatDuration(RetentionMin))
 	}
+	if c.DedupMemory != 0 {
+		size("dedup-memory", c.DedupMemory, 1<<20, 1<<36)
+		if c.DedupWindow < time.Second {
+			complain("dedup-window is %s: choose at least 1s, or switch it off with dedup-memory: 0", FormatDuration(c.DedupWindow))
+		}
+	}
 	timeout := func(name string, d time.Duration) {
 		if d < TimeoutMin || d > TimeoutMax {
 			complain("%s is %s: choose from %s to %s", name, FormatDuration(d), FormatDuration(TimeoutMin), FormatDuration(TimeoutMax))

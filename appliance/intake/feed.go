@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"errors"
 	"net/netip"
 	"runtime/debug"
@@ -156,7 +155,7 @@ func (f *feed) wireName() string { return f.server.opt.Formats[f.format].Name }
 func (f *feed) storePiece(records []wire.Record) {
 	f.w.batch.Records = records
 	err := f.insist()
-	records = f.w.batch.Records // without those that were given up
+	records = f.w.batch.Records // without those that were given up, or are stored already
 	if half := len(records) / 2; half > 0 && errors.Is(err, shard.ErrTooLarge) {
 		f.storePiece(records[:half:half])
 		f.storePiece(records[half:])
@@ -171,6 +170,10 @@ func (f *feed) storePiece(records []wire.Record) {
 	}
 	count := f.w.owedTo
 	f.w.owed -= own
+	if isLate(err) {
+		f.server.complaints.note("records of a stream were not stored in time", err)
+		return // whether they are will be counted when it is known
+	}
 	switch verdict, _ := verdictOf(err); verdict {
 	case wire.Stored:
 		count.stored.Add(uint64(own))
@@ -189,12 +192,18 @@ func (f *feed) storePiece(records []wire.Record) {
 // ownRecords counts the records that are not of what was refused.
 func ownRecords(records []wire.Record) (n int) {
 	for i := range records {
-		if !bytes.Equal(records[i].Topic, rejectedTopic) {
+		if isOwn(&records[i]) {
 			n++
 		}
 	}
 	return n
 }
+
+// isOwn says whether a record is the sender's, and not of what was refused: that has the one slice that is its topic.
+func isOwn(r *wire.Record) bool { return &r.Topic[0] != &rejectedTopic[0] }
+
+// isLate says whether nobody knows yet what became of records.
+func isLate(err error) bool { return errors.Is(err, shard.ErrTimeout) }
 
 // The pauses between tries to store a batch, and how often it is tried when storing it fails.
 const (
@@ -219,6 +228,7 @@ func (f *feed) insist() error {
 		case verdict == wire.Stored, verdict == wire.Refused, errors.Is(err, shard.ErrTimeout), errors.Is(err, shard.ErrClosing):
 			return err
 		case verdict == wire.Failed:
+			f.countKept()
 			if try++; try > triesMost {
 				return err
 			}
@@ -236,11 +246,27 @@ func (f *feed) insist() error {
 	}
 }
 
+// countKept takes the records that are stored, although not all are, out of the batch, so that they are not offered again.
+func (f *feed) countKept() {
+	left, own := f.w.batch.Records[:0:0], 0
+	for i, r := range f.w.batch.Records {
+		switch {
+		case f.w.ticket.Fate(i) != shard.Kept:
+			left = append(left, r)
+		case isOwn(&r):
+			own++
+		}
+	}
+	f.w.owedTo.stored.Add(uint64(own))
+	f.w.owed -= own
+	f.w.batch.Records = left
+}
+
 // dropRefused takes the records of what was refused back out of the batch; false when it has none.
 func (f *feed) dropRefused() bool {
 	kept := f.w.batch.Records[:0]
 	for _, r := range f.w.batch.Records {
-		if !bytes.Equal(r.Topic, rejectedTopic) {
+		if isOwn(&r) {
 			kept = append(kept, r)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,8 +75,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		Now:    time.Now().UnixMilli(),
 	}
 	w.peer = peerOfRequest(cl)
+	w.target = header.RequestURI()
 	if r.Key == nil {
-		_, w.query, _ = bytes.Cut(header.RequestURI(), []byte("?"))
+		_, w.query, _ = bytes.Cut(w.target, []byte("?"))
 	}
 	if r.New != nil && isDryRun(ctx.QueryArgs()) {
 		w.dryRun(s, ctx, r)
@@ -83,6 +85,10 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 	w.keep(s, r, ack)
 	w.answer(ctx, r)
+	if w.repeated > 0 && w.outcome.Verdict == wire.Stored {
+		w.where = strconv.AppendInt(w.where[:0], int64(w.repeated), 10)
+		ctx.Response.Header.SetBytesV(duplicatesHeader, w.where)
+	}
 	if asked && w.outcome.Verdict == wire.Stored {
 		header := &ctx.Response.Header
 		header.Set(ackHeader, ack.String())
@@ -104,13 +110,14 @@ func (w *worker) keep(s *Server, r *route, ack shard.Ack) {
 		count.received.Add(1)
 		w.outcome.Verdict, w.outcome.Fault = wire.Refused, fault
 		w.refuse(s, r, name, ack)
-		count.settle(&w.outcome, 1, 0)
+		count.settle(&w.outcome, 1)
 		return
 	}
 	records := len(w.batch.Records)
 	parts, refused := w.batch.Rejected()
 	count.received.Add(uint64(records + refused))
 	w.owed, w.owedTo = records+refused, count
+	w.identify(r, name)
 	if refused > 0 {
 		w.key = presented(r, &w.request)
 		s.makeRejectedTopic()
@@ -124,7 +131,13 @@ func (w *worker) keep(s *Server, r *route, ack shard.Ack) {
 		s.complaints.note("storing records failed", err)
 	}
 	w.outcome.Records, w.outcome.Items, w.outcome.Echo, w.outcome.Rejected = records, w.batch.Items, w.batch.Echo, parts
-	count.settle(&w.outcome, records, refused)
+	count.stored.Add(uint64(w.kept))
+	count.duplicate.Add(uint64(w.repeated))
+	if w.outcome.Verdict == wire.Stored {
+		count.refuse(parts, refused)
+	} else {
+		count.settle(&w.outcome, records+refused-w.kept-w.repeated-w.late)
+	}
 	w.owed = 0
 }
 
@@ -155,13 +168,15 @@ func (w *worker) refuse(s *Server, r *route, name string, ack shard.Ack) {
 }
 
 // store brings the batch's records to their shards and waits until the policy is met. A batch that is larger than a ring takes at
-// once goes in pieces: when a later one fails, what went before stays, and is there twice when the sender tries again.
+// once goes in pieces: when a later one fails, what went before stays, and is there twice when the sender tries again, unless the
+// records have IDs.
 func (w *worker) store(s *Server, ack shard.Ack) error {
 	err := s.opt.Set.Offer(&w.batch, w.ticket, ack)
 	if err == nil {
-		return w.ticket.Wait(shard.AckTimeout)
+		err = w.ticket.Wait(shard.AckTimeout)
 	}
 	if !errors.Is(err, shard.ErrTooLarge) || len(w.batch.Records) < 2 {
+		w.account(err)
 		return err
 	}
 	all := w.batch.Records
@@ -192,6 +207,8 @@ func verdictOf(err error) (wire.Verdict, string) {
 		return wire.Stored, ""
 	case errors.Is(err, shard.ErrBusy):
 		return wire.Busy, "the appliance is catching up; try again soon"
+	case errors.Is(err, shard.ErrUnderWay):
+		return wire.Busy, "the same records are being stored for another request; try again soon"
 	case errors.Is(err, shard.ErrFull):
 		return wire.Busy, "the disk is full; try again when there is room"
 	case errors.Is(err, shard.ErrTopics):

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -166,6 +167,8 @@ func (s *Server) newWorker(left used) *worker {
 	if w.ticket == nil {
 		w.ticket = s.opt.Set.NewTicket()
 	}
+	w.ticket.Late = w.tellLate
+	w.digest = sha256.New()
 	return w
 }
 

@@ -39,12 +39,13 @@ type StreamStats struct {
 }
 
 // WireStats belongs to one wire format. Received and what follows it count records, and one for a body refused whole:
-// Received = Stored + Refused + Busy + Failed + InFlight.
+// Received = Stored + Duplicate + Refused + Busy + Failed + InFlight.
 type WireStats struct {
 	Name                                              string
 	Requests                                          uint64
 	Bytes                                             uint64 // of bodies, as sent
 	Received, Stored, Refused, Busy, Failed, InFlight uint64
+	Duplicate                                         uint64   // repeats of what is stored, acknowledged again
 	RefusedBy                                         []uint64 // by wire.Code
 }
 
@@ -87,7 +88,7 @@ func (st *Stats) listener(scheme, address string, open int, c *doorCounts, w *wo
 
 // add adds one worker's counts. What became of a record is read before that it was received, so InFlight is never negative.
 func (w *WireStats) add(t *wireTally) {
-	stored, refused, busy, failed := t.stored.Load(), t.refused.Load(), t.busy.Load(), t.failed.Load()
+	stored, refused, busy, failed, duplicate := t.stored.Load(), t.refused.Load(), t.busy.Load(), t.failed.Load(), t.duplicate.Load()
 	received := t.received.Load()
 	w.Requests += t.requests.Load()
 	w.Bytes += t.bytes.Load()
@@ -96,19 +97,17 @@ func (w *WireStats) add(t *wireTally) {
 	w.Busy += busy
 	w.Failed += failed
 	w.Received += received
-	w.InFlight += received - stored - refused - busy - failed
+	w.Duplicate += duplicate
+	w.InFlight += received - stored - refused - busy - failed - duplicate
 	for c := range t.refusedBy {
 		w.RefusedBy[c] += t.refusedBy[c].Load()
 	}
 }
 
-// settle counts what became of a request: n records, or one for a request refused whole, and the parts of it that were refused.
-func (t *wireTally) settle(o *wire.Outcome, n, parts int) {
-	all := uint64(n + parts)
+// settle counts n records that are turned away, or one for a request refused whole.
+func (t *wireTally) settle(o *wire.Outcome, n int) {
+	all := uint64(n)
 	switch o.Verdict {
-	case wire.Stored:
-		t.stored.Add(uint64(n))
-		t.refuse(o.Rejected, parts)
 	case wire.Refused:
 		t.refused.Add(all)
 		t.refusedBy[o.Fault.Code].Add(all)

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"hash"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -26,6 +27,7 @@ type worker struct {
 	where   []byte // the reply's position
 	counts  *tally
 	peer    netip.Addr
+	target  []byte       // the request's, with its query; a key may be in it
 	query   []byte       // the request's, where no key can be in it
 	key     []byte       // what the request carries as a key, looked up when something of it is refused
 	zip     *gzip.Writer // made when first needed
@@ -37,6 +39,13 @@ type worker struct {
 
 	owed   int // records counted as received whose end is not counted yet
 	owedTo *wireTally
+
+	// What became of the request's own records so far; what is neither was turned away.
+	kept, repeated int
+	late           int // not known yet
+
+	scope  []byte    // whose records they are
+	digest hash.Hash // SHA-256
 }
 
 // replyKeep is how much room for a reply a worker keeps.
@@ -48,8 +57,9 @@ func (w *worker) release() {
 	w.headers.raw = nil
 	w.request = wire.Request{}
 	w.outcome = wire.Outcome{}
-	w.query, w.key, w.peer = nil, nil, netip.Addr{}
+	w.target, w.query, w.key, w.peer = nil, nil, nil, netip.Addr{}
 	w.asked, w.told, w.toldBytes = 0, 0, 0
+	w.kept, w.repeated, w.late = 0, 0, 0
 	w.inflate.forget()
 	if w.zipped.Cap() > replyKeep {
 		w.zipped = bytes.Buffer{}
@@ -151,6 +161,7 @@ type wireTally struct {
 	requests, bytes               atomic.Uint64
 	received                      atomic.Uint64   // records, and one for a body refused whole
 	stored, refused, busy, failed atomic.Uint64   // what became of them, in the same unit
+	duplicate                     atomic.Uint64   // the same: repeats of what is stored
 	refusedBy                     []atomic.Uint64 // by wire.Code
 }
 

@@ -3,6 +3,7 @@
 package shard
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"runtime"
@@ -45,5 +46,38 @@ func TestOfferAndWaitAllocateNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(200, run); n != 0 {
 			t.Errorf("%v: %v allocations for two requests", ack, n)
 		}
+	}
+}
+
+// Nor does one whose records have IDs, new ones or known ones.
+func TestIDsAllocateNothing(t *testing.T) {
+	s := openSet(t, t.TempDir(), func(o *Options) { o.SegmentBytes, o.RepeatBytes = 64<<20, 1<<20 })
+	k := s.NewTicket()
+	var events []string
+	for range 50 {
+		events = append(events, "t 0123456789abcdef")
+	}
+	batch := named(events...)
+	round := uint64(0)
+	run := func() {
+		round++
+		for i := range batch.Records {
+			binary.BigEndian.PutUint64(batch.Records[i].ID, round/2*1000+uint64(i))
+		}
+		if err := s.Offer(batch, k, AckDisk); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Wait(AckTimeout); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 3000 {
+		run() // until every generation has been in use
+	}
+	if n := testing.AllocsPerRun(1000, run); n != 0 {
+		t.Errorf("%v allocations for a request", n)
+	}
+	if st := s.Stats(); st.Repeated < 25*1500 || st.Forgotten == 0 {
+		t.Errorf("%d repeats, %d forgotten: the test does not test what it should", st.Repeated, st.Forgotten)
 	}
 }

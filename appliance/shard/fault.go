@@ -9,6 +9,7 @@ import (
 // What a request can be told. They are compared with errors.Is; ErrFull may come wrapped around what the disk said.
 var (
 	ErrBusy         = errors.New("the writers are behind: try again soon")
+	ErrUnderWay     = errors.New("the same records are being stored for another request: try again soon")
 	ErrFull         = errors.New("no disk space is left for another segment")
 	ErrTopics       = errors.New("there are as many topics as are allowed (max-topics)")
 	ErrTooLarge     = errors.New("the request is larger than a ring can hold (ring-bytes)")

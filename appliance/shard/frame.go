@@ -16,7 +16,7 @@ import (
 //	12  ack     uint32  the policy
 //	16  count   uint32  records
 //	20  bound   uint32  bytes the records take in a log at most
-//	24  records: time int64, key length int32 (-1: null), value length int32, key, value
+//	24  records: time int64, key length int32 (-1: null), value length int32 (its highest bit: an ID follows), ID, key, value
 const (
 	frameHead  = 24
 	recordHead = 16
@@ -58,7 +58,10 @@ func frameBytes(r *wire.Record) int { return recordHead + len(r.Key) + len(r.Val
 
 func logBytes(r *wire.Record) int { return segstore.RecordOverhead + len(r.Key) + len(r.Value) }
 
-func putRecord(dst []byte, r *wire.Record) int {
+// withID is the bit of a record's value length that says that it has an ID.
+const withID = 1 << 31
+
+func putRecord(dst []byte, id *segstore.ID, r *wire.Record) int {
 	_ = dst[recordHead-1]
 	native.PutUint64(dst, uint64(r.Time))
 	keyLength := int32(len(r.Key))
@@ -66,21 +69,30 @@ func putRecord(dst []byte, r *wire.Record) int {
 		keyLength = -1
 	}
 	native.PutUint32(dst[8:], uint32(keyLength))
-	native.PutUint32(dst[12:], uint32(len(r.Value)))
+	valueLength := uint32(len(r.Value))
 	n := recordHead
+	if id != nil {
+		valueLength |= withID
+		n += copy(dst[n:], id[:])
+	}
+	native.PutUint32(dst[12:], valueLength)
 	n += copy(dst[n:], r.Key)
 	return n + copy(dst[n:], r.Value)
 }
 
-// readRecord reads the record at the start of src and returns what is behind it.
-func readRecord(src []byte) (key, value []byte, ms int64, rest []byte) {
+// readRecord reads the record at the start of src and returns what is behind it. The ID is nil when it has none.
+func readRecord(src []byte) (id *segstore.ID, key, value []byte, ms int64, rest []byte) {
 	_ = src[recordHead-1]
 	ms = int64(native.Uint64(src))
 	keyLength := int32(native.Uint32(src[8:]))
 	valueLength := native.Uint32(src[12:])
 	src = src[recordHead:]
+	if valueLength&withID != 0 {
+		valueLength &^= withID
+		id, src = (*segstore.ID)(src), src[len(segstore.ID{}):]
+	}
 	if keyLength >= 0 {
 		key, src = src[:keyLength:keyLength], src[keyLength:]
 	}
-	return key, src[:valueLength:valueLength], ms, src[valueLength:]
+	return id, key, src[:valueLength:valueLength], ms, src[valueLength:]
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"penstock/ring"
+	"penstock/segstore"
 	"penstock/wire"
 )
 
@@ -24,10 +25,10 @@ func (h *hasher) sum(key []byte) uint64 {
 // Offer routes a batch's records to their shards and puts them into the writers' rings, all or none: when it returns an error,
 // nothing of the batch was or will be kept. The batch may be reused as soon as it returns. Then Wait, unless ack is AckRing.
 //
-// Errors: ErrBusy (a ring is full), ErrFull (no space on disk), ErrTopics (it would be a topic too many), ErrTooLarge (more than fits
+// Errors: ErrBusy (a ring is full), ErrUnderWay (a record repeats one that is being stored for another request), ErrFull (no space on disk), ErrTopics (it would be a topic too many), ErrTooLarge (more than fits
 // a ring's frame), ErrClosing, or what the disk said when a topic had to be made.
 func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
-	t.shares = t.shares[:0]
+	t.shares, t.of, t.ids, t.repeated, t.ack = t.shares[:0], t.of[:0], t.ids[:0], 0, ack
 	if t.pending {
 		panic("BUG: a ticket was offered a batch while it waits for another")
 	}
@@ -39,12 +40,15 @@ func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 	if s.closing.Load() {
 		return ErrClosing
 	}
-	if err := t.divide(b.Records); err != nil {
-		t.shares = t.shares[:0]
+	if err := t.divide(b.Records, ack); err != nil {
+		t.withdraw()
 		return err
 	}
+	if len(t.shares) == 0 {
+		return nil // all of it was there already
+	}
 	if !ring.ClaimAll(t.parts) {
-		t.shares = t.shares[:0]
+		t.withdraw()
 		s.refusedBusy.Add(1)
 		return ErrBusy
 	}
@@ -56,16 +60,17 @@ func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 		t.shares[i].log.writer.waiter.Wake()
 	}
 	if ack == AckRing {
-		t.shares = t.shares[:0]
+		s.settleIDs(t.ids, t.wait, ack)
+		t.shares, t.ids = t.shares[:0], t.ids[:0]
 	}
 	return nil
 }
 
-// divide finds each record's share and sizes the shares.
-func (t *Ticket) divide(records []wire.Record) error {
+// divide finds each record's share and sizes the shares. Records that are there already have none.
+func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 	t.round++
 	t.turn++
-	t.of = t.of[:0]
+	now := int64(0)
 	var topic *Topic
 	for i := range records {
 		r := &records[i]
@@ -73,6 +78,20 @@ func (t *Ticket) divide(records []wire.Record) error {
 			var err error
 			if topic, err = t.set.topicFor(r.Topic); err != nil {
 				return err
+			}
+		}
+		hasID := r.ID != nil && t.set.repeats != nil
+		if hasID {
+			if now == 0 {
+				now = t.set.clock.now()
+			}
+			switch t.claimID(r, ack, now) {
+			case idUnderWay:
+				return ErrUnderWay
+			case idRepeated:
+				t.of = append(t.of, noShare)
+				t.repeated++
+				continue
 			}
 		}
 		shard := uint64(t.turn) // records without a key stay together, in their order
@@ -86,6 +105,11 @@ func (t *Ticket) divide(records []wire.Record) error {
 		sh.count++
 		sh.frame += frameBytes(r)
 		sh.bound += logBytes(r)
+		if hasID {
+			t.ids[len(t.ids)-1].share = at
+			sh.frame += len(segstore.ID{})
+			sh.bound += segstore.IDOverhead
+		}
 	}
 	t.parts = t.parts[:0]
 	for i := range t.shares {
@@ -118,6 +142,7 @@ func (t *Ticket) shareOf(log *logState) int32 {
 // encode fills the claims. Nothing here can fail or block: a claimed frame holds up the ones behind it.
 func (t *Ticket) encode(records []wire.Record, ack Ack) {
 	ticket := noTicket
+	t.wait.makeSpans(len(t.shares))
 	if ack != AckRing {
 		t.arm(len(t.shares))
 		ticket = t.wait.index
@@ -128,9 +153,17 @@ func (t *Ticket) encode(records []wire.Record, ack Ack) {
 		h.put(t.parts[i].Claim.Bytes())
 		sh.at = frameHead
 	}
+	ids := t.ids
 	for i := range records {
 		sh := t.of[i]
+		if sh == noShare {
+			continue
+		}
+		var id *segstore.ID
+		if len(t.ids) > 0 && records[i].ID != nil {
+			id, ids = &ids[0].id, ids[1:]
+		}
 		dst := t.parts[sh].Claim.Bytes()
-		t.shares[sh].at += putRecord(dst[t.shares[sh].at:], &records[i])
+		t.shares[sh].at += putRecord(dst[t.shares[sh].at:], id, &records[i])
 	}
 }

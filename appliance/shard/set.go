@@ -33,6 +33,8 @@ type Options struct {
 	MaxTopics      int              // 0 = 1000
 	Ack            Ack              // the default policy; with AckDisk readers see only what is on disk
 	Pin            []int            // a CPU for each writer; empty = not pinned
+	RepeatBytes    int64            // memory for the IDs of records; 0 = repeats are stored as any record
+	RepeatWindow   time.Duration    // how long an ID is remembered; 0 = Retention
 	Disk           disk.Disk        // nil = the real one
 	Times          Times            // zero = the machine's
 	Logger         *slog.Logger
@@ -50,6 +52,7 @@ type Set struct {
 	writers []*writer
 	keeper  *keeper
 	waits   waitTable
+	repeats *repeats // nil: none are told
 
 	topics atomic.Pointer[topicMap]    // immutable; replaced under mu
 	logs   atomic.Pointer[[]*logState] // immutable; by index, only ever grows
@@ -104,6 +107,8 @@ func build(o Options) (*Set, error) {
 	if err := s.openTopics(); err != nil {
 		return nil, err
 	}
+	s.repeats = newRepeats(o.RepeatBytes, o.RepeatWindow.Milliseconds())
+	s.learnIDs()
 	return s, nil
 }
 
@@ -129,6 +134,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Retention == 0 {
 		o.Retention = 24 * time.Hour
+	}
+	if o.RepeatWindow == 0 {
+		o.RepeatWindow = o.Retention
 	}
 	if o.MaxTopics == 0 {
 		o.MaxTopics = 1000

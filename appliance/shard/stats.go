@@ -8,6 +8,8 @@ type Stats struct {
 	Shards      []ShardStats
 	RefusedBusy uint64 // batches refused because a ring was full
 	RefusedFull uint64 // batches refused for want of disk space
+	Repeated    uint64 // records that were repeats of others
+	Forgotten   uint64 // IDs of records forgotten before their time, for want of memory
 }
 
 // WriterStats are one writer's.
@@ -28,6 +30,7 @@ type ShardStats struct {
 	Shard           int
 	First, Readable int64 // offsets
 	Written, Synced int64
+	Unsynced        int64 // records acknowledged and not yet on disk; with AckDisk 0 at every instant
 	Bytes           int64
 	Segments        int
 	Full            bool
@@ -48,15 +51,20 @@ func (s *Set) Stats() Stats {
 			RingUsed: w.ring.Used(), RingBytes: s.o.RingBytes,
 		})
 	}
+	if s.repeats != nil {
+		st.Repeated, st.Forgotten = s.repeats.found.Load(), s.repeats.forgotten.Load()
+	}
 	for _, name := range s.Topics() {
 		t, ok := s.Topic(name)
 		if !ok {
 			continue
 		}
-		for i, l := range t.Logs() {
+		for i, l := range t.logs {
+			acked, l := l.acked.Load(), l.log // in this order: what is on disk only grows
 			st.Shards = append(st.Shards, ShardStats{
 				Topic: name, Shard: i, First: l.First(), Readable: l.Next(), Written: l.Written(), Synced: l.Synced(),
-				Bytes: l.Size(), Segments: l.Segments(), Full: l.Full(),
+				Unsynced: max(0, acked-l.Synced()),
+				Bytes:    l.Size(), Segments: l.Segments(), Full: l.Full(),
 			})
 		}
 	}

@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -101,13 +102,27 @@ func (y *syncer) sync(l *logState) {
 		y.errors.Add(1)
 	}
 	for _, e := range l.syncing {
-		w := y.set.waits.get(e.ticket)
-		if err != nil || l.log.Lost(e.generation) {
-			y.set.finish(w, &errSync)
-		} else {
-			y.set.finish(w, nil)
-		}
+		l.answer(&e, err)
 	}
+}
+
+// answer tells a part that waited for the disk what a sync came to.
+func (l *logState) answer(e *entry, err error) {
+	if err != nil || l.log.Lost(e.generation) {
+		l.writer.set.finish(l.writer.set.waits.get(e.ticket), e.part, &errSync)
+		return
+	}
+	if e.next > l.log.Synced() {
+		panic(fmt.Sprintf("BUG: an acknowledgement up to offset %d, and the disk has %d", e.next, l.log.Synced()))
+	}
+	l.acknowledge(e)
+}
+
+// acknowledge tells a part that its records are as safe as it asked for.
+func (l *logState) acknowledge(e *entry) {
+	for had := l.acked.Load(); e.next > had && !l.acked.CompareAndSwap(had, e.next); had = l.acked.Load() {
+	}
+	l.writer.set.finish(l.writer.set.waits.get(e.ticket), e.part, nil)
 }
 
 // settle answers what still waits for a log that was closed. The caller holds life.
@@ -117,11 +132,6 @@ func (l *logState) settle(err error) {
 	l.waiting = nil
 	l.mu.Unlock()
 	for _, e := range waiting {
-		w := l.writer.set.waits.get(e.ticket)
-		if err != nil || l.log.Lost(e.generation) {
-			l.writer.set.finish(w, &errSync)
-		} else {
-			l.writer.set.finish(w, nil)
-		}
+		l.answer(&e, err)
 	}
 }

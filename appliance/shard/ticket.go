@@ -12,6 +12,11 @@ import (
 // Ticket is one worker's way through the set: it is offered a batch, waits for it, and knows where it went. One goroutine uses it;
 // it is reused for every request, which is why a request allocates nothing.
 type Ticket struct {
+	// Scope is whose records the next batch has: an ID says which record it is within its topic and this. It is read during Offer.
+	Scope []byte
+	// Late is asked when Wait gives up, for what shall be told when it is known what became of the records; it may answer nil.
+	Late func() func(fate func(record int) Fate)
+
 	set     *Set
 	busy    atomic.Bool // an Offer is under way; Close waits for it
 	pending bool        // Wait has something to wait for
@@ -22,9 +27,14 @@ type Ticket struct {
 
 	shares []share     // the request's records by shard
 	parts  []ring.Part // the same, as claims
-	of     []int32     // which share each record belongs to
+	of     []int32     // which share each record belongs to, or noShare
 	slots  []slot      // by log: which share is its, if it has one in this request
 	round  uint32      // this request, in slots
+
+	ack      Ack
+	ids      []claimedID // of the records that have one, in their order
+	repeated int
+	text     []byte // what a fingerprint is made of
 }
 
 // share is one request's records of one shard.
@@ -49,11 +59,15 @@ type wait struct {
 	state atomic.Uint32
 	fault atomic.Pointer[error] // the first error of a part
 	done  chan struct{}         // one token, when the last part is done
-	spans []span                // each written by a writer before its part is done
+	spans []span                // each written before its part is done
+	late  *late                 // left by a request that gave up
 }
 
-// span is where a part's records went.
-type span struct{ first, last int64 }
+// span is where a part's records went, or why they did not.
+type span struct {
+	first, last int64
+	fault       *error
+}
 
 const (
 	waitOpen uint32 = iota
@@ -81,16 +95,20 @@ func (t *Ticket) Wait(timeout time.Duration) error {
 		return t.verdict()
 	case <-t.timer.C:
 	}
+	t.leaveLate()
 	if !w.state.CompareAndSwap(waitOpen, waitLeft) {
+		w.late = nil
 		<-w.done // the last part was finished this very moment
 		return t.verdict()
 	}
 	t.wait = t.set.waits.take()
-	t.shares = t.shares[:0]
+	t.shares, t.ids, t.of = t.shares[:0], t.ids[:0], t.of[:0]
 	return ErrTimeout
 }
 
 func (t *Ticket) verdict() error {
+	t.set.settleIDs(t.ids, t.wait, t.ack)
+	t.ids = t.ids[:0]
 	if err := t.wait.fault.Load(); err != nil {
 		t.shares = t.shares[:0]
 		return *err
@@ -104,10 +122,15 @@ func (t *Ticket) arm(n int) {
 	w.state.Store(waitOpen)
 	w.fault.Store(nil)
 	w.left.Store(int32(n))
+	t.pending = true
+}
+
+// makeSpans makes room for what becomes of n parts.
+func (w *wait) makeSpans(n int) {
 	for len(w.spans) < n {
 		w.spans = append(w.spans, span{})
 	}
-	t.pending = true
+	clear(w.spans[:n])
 }
 
 // AppendPosition appends where the records went, "topic/shard@first-last" with ", " between, once Wait has returned nil for a
@@ -130,8 +153,9 @@ func (t *Ticket) AppendPosition(dst []byte) []byte {
 }
 
 // finish notes that a part of a request is done, with an error or nil, and wakes the request after the last one.
-func (s *Set) finish(w *wait, err *error) {
+func (s *Set) finish(w *wait, part uint32, err *error) {
 	if err != nil {
+		w.spans[part].fault = err
 		w.fault.CompareAndSwap(nil, err)
 	}
 	left := w.left.Add(-1)
@@ -145,6 +169,7 @@ func (s *Set) finish(w *wait, err *error) {
 		w.done <- struct{}{}
 		return
 	}
+	s.settleLate(w)
 	s.waits.free(w)
 }
 

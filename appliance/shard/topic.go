@@ -53,13 +53,17 @@ type logState struct {
 	life   sync.Mutex // held by the syncer and the keeper while they work on the log, and to close it
 	closed bool       // under life
 	queued atomic.Bool
+
+	acked atomic.Int64 // offset behind the last record acknowledged in this run, in the log or on disk
 }
 
 // entry is a request's part that waits for a log.
 type entry struct {
 	ticket     uint32
+	part       uint32
 	ack        Ack
 	generation int64
+	next       int64 // offset behind its last record
 }
 
 type topicMap map[string]*Topic
@@ -212,7 +216,9 @@ func (s *Set) DeleteTopic(name string) error {
 		l := t.logs[i]
 		closed := make(chan error, 1)
 		l.writer.do(func() { closed <- l.close() })
-		errs = append(errs, <-closed, segstore.Remove(s.disk, l.log.Dir()))
+		errs = append(errs, <-closed)
+		s.forgetIDs(l)
+		errs = append(errs, segstore.Remove(s.disk, l.log.Dir()))
 	}
 	return errors.Join(errs...)
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"penstock/ring"
+	"penstock/segstore"
 	"penstock/tuning"
 )
 
@@ -70,10 +71,14 @@ func (w *writer) frame(b []byte) {
 	rest := b[frameHead:]
 	var last int64
 	for range h.count {
+		var id *segstore.ID
 		var key, value []byte
 		var ms int64
-		key, value, ms, rest = readRecord(rest)
-		last = l.log.Append(key, value, ms)
+		if id, key, value, ms, rest = readRecord(rest); id != nil {
+			last = l.log.AppendWithID(id, key, value, ms)
+		} else {
+			last = l.log.Append(key, value, ms)
+		}
 	}
 	if !l.touched {
 		l.touched = true
@@ -83,7 +88,7 @@ func (w *writer) frame(b []byte) {
 	w.counts.bytes.Add(uint64(len(b)))
 	if h.ticket != noTicket {
 		w.set.waits.get(h.ticket).spans[h.slot] = span{first: last - int64(h.count) + 1, last: last}
-		l.fresh = append(l.fresh, entry{ticket: h.ticket, ack: h.ack, generation: l.log.Generation()})
+		l.fresh = append(l.fresh, entry{ticket: h.ticket, part: h.slot, ack: h.ack, generation: l.log.Generation(), next: last + 1})
 	}
 }
 
@@ -94,7 +99,7 @@ func (w *writer) refuse(h *frameHeader, err error) {
 		return
 	}
 	err = storeFault(err)
-	w.set.finish(w.set.waits.get(h.ticket), &err)
+	w.set.finish(w.set.waits.get(h.ticket), h.slot, &err)
 }
 
 // commit publishes what this drain wrote: one batch a log. Parts that wait for the log are done; those that wait for the disk go to
@@ -116,9 +121,9 @@ func (w *writer) handOver(l *logState) {
 	for _, e := range l.fresh {
 		switch {
 		case l.log.Lost(e.generation):
-			w.set.finish(w.set.waits.get(e.ticket), &errSync)
+			w.set.finish(w.set.waits.get(e.ticket), e.part, &errSync)
 		case e.ack == AckLog:
-			w.set.finish(w.set.waits.get(e.ticket), nil)
+			l.acknowledge(&e)
 		default:
 			l.waiting = append(l.waiting, e)
 			urgent = true

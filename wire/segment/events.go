@@ -77,13 +77,42 @@ func (in *events) array(r *wire.Reader) *wire.Fault {
 	return nil
 }
 
-// event lays the object that comes next.
+// sent is an event as it was sent, and what matters of its members.
+type sent struct {
+	raw             []byte
+	id              []byte // its messageId; nil when it has none that is a text
+	hasType, hasKey bool
+}
+
+// read reads the object that comes next. Of members with one name the first counts.
+func (in *events) read(r *wire.Reader) (e sent) {
+	start := r.At
+	for r.Enter('{'); r.Next(); {
+		switch name, _ := in.text.Borrow(r.Name()); string(name) {
+		case "messageId":
+			if value := r.Value(); e.id == nil && value[0] == '"' && len(value) > len(`""`) {
+				e.id = in.text.Of(value, in.Batch)
+			}
+			continue
+		case "type":
+			e.hasType = true
+		case "writeKey":
+			e.hasKey = true
+		}
+		r.Skip()
+	}
+	e.raw = in.body[start:r.At:r.At]
+	return e
+}
+
+// event lays the object that comes next. Segment's libraries send an event again when they have seen no answer; it has the same
+// messageId then.
 func (in *events) event(r *wire.Reader) *wire.Fault {
-	start, value := r.At, []byte(nil)
+	start := r.At
+	e := in.read(r)
+	value := e.raw
 	if in.tracking {
-		value = in.tracked(r)
-	} else {
-		value = r.Value()
+		value = in.tracked(&e)
 	}
 	switch {
 	case len(in.Records) == MaxRecords:
@@ -92,7 +121,7 @@ func (in *events) event(r *wire.Reader) *wire.Fault {
 		return in.fail(wire.TooLarge, start)
 	}
 	record := in.Add()
-	record.Topic, record.Value, record.Time = in.topic, value, in.now
+	record.Topic, record.Value, record.Time, record.ID = in.topic, value, in.now, e.id
 	if in.columns != nil {
 		in.columns.Read(record, in.text, in.Batch)
 	}

@@ -60,22 +60,16 @@ func (p *call) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	return in.event(&r)
 }
 
-// tracked reads the object that comes next, and returns it without its write key and with a type.
-func (in *events) tracked(r *wire.Reader) []byte {
-	start, kind, hasKey := r.At, in.kind, false
-	for r.Enter('{'); r.Next(); r.Skip() {
-		switch name, _ := in.text.Borrow(r.Name()); string(name) {
-		case "type":
-			kind = ""
-		case "writeKey":
-			hasKey = true
-		}
+// tracked returns an event without its write key and with a type.
+func (in *events) tracked(e *sent) []byte {
+	kind := in.kind
+	if e.hasType {
+		kind = ""
 	}
-	event := in.body[start:r.At:r.At]
-	if !hasKey && kind == "" {
-		return event
+	if !e.hasKey && kind == "" {
+		return e.raw
 	}
-	return in.rebuild(event, kind)
+	return in.rebuild(e.raw, kind)
 }
 
 // rebuild makes an event anew in scratch: with the type first, if there is one to give, and without write keys.

@@ -50,6 +50,9 @@ func (p *eventsParser) event(from wire.Source, topic []byte, now int64) {
 	}
 	r := p.Add()
 	r.Topic, r.Key, r.Time = topic, e.key(), e.time
+	if len(e.id) > 0 {
+		r.ID = e.id
+	}
 	r.Value = p.Close(event.Append(p.Open(), from))
 }
 

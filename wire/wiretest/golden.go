@@ -168,6 +168,9 @@ func tellRecords(out *strings.Builder, records []wire.Record) {
 			fmt.Fprintf(out, "… %d records in all\n", len(records))
 			break
 		}
+		if records[i].ID != nil {
+			fmt.Fprintf(out, "id=%q ", records[i].ID)
+		}
 		out.WriteString(Tell(&records[i]))
 		out.WriteByte('\n')
 	}
