@@ -35,6 +35,7 @@ func (l *Log) Background() error {
 		l.checkpoint.retry(l.disk, l.dir, l.synced.Load())
 		l.syncMu.Unlock()
 	}
+	note(l.finishDrop())
 	for _, s := range l.list() {
 		if s.durable.Load() && !s.finished && !l.heldBehindEnd(s) {
 			note(l.finish(s))
@@ -75,6 +76,9 @@ func (l *Log) finish(s *segment) error {
 // Retire removes segments whose last record came before cutoff (retention clock, ms), oldest first; the last segment always stays.
 // A reader inside one goes on reading it. The keeper calls it.
 func (l *Log) Retire(cutoff int64) (removed int, err error) {
+	if err := l.finishDrop(); err != nil {
+		return 0, err
+	}
 	for {
 		s := l.oldestRemovable()
 		if s == nil || s.newest >= cutoff {
@@ -98,6 +102,9 @@ func (l *Log) Oldest() (newest, bytes int64, ok bool) {
 
 // DropOldest removes the oldest segment whatever its age, to free its space.
 func (l *Log) DropOldest() error {
+	if err := l.finishDrop(); err != nil {
+		return err
+	}
 	if s := l.oldestRemovable(); s != nil {
 		return l.drop(s)
 	}
@@ -106,7 +113,7 @@ func (l *Log) DropOldest() error {
 
 func (l *Log) oldestRemovable() *segment {
 	list := l.list()
-	if len(list) < 2 || !list[0].finished || l.closed.Load() {
+	if len(list) < 2 || !list[0].finished || l.closed.Load() || l.dropped != nil {
 		return nil
 	}
 	return list[0]
@@ -119,14 +126,29 @@ func (l *Log) drop(s *segment) error {
 	l.segments.Store(&list)
 	l.first.Store(list[0].base)
 	l.mu.Unlock()
+	l.dropped = s
+	return l.finishDrop()
+}
+
+// finishDrop removes the files of the segment that was dropped last, or tries again to. No other is dropped before that is on disk:
+// the next start would find this one and a hole behind it.
+func (l *Log) finishDrop() error {
+	s := l.dropped
+	if s == nil || l.closed.Load() {
+		return nil
+	}
 	if s.offsetPath == "" { // from an earlier run
 		s.offsetPath, s.timePath = indexPaths(s.path)
 	}
-	err := errors.Join(l.disk.Remove(s.path), disk.RemoveIfThere(l.disk, s.offsetPath), disk.RemoveIfThere(l.disk, s.timePath))
+	err := disk.RemoveIfThere(l.disk, s.path)
+	err = errors.Join(err, disk.RemoveIfThere(l.disk, s.offsetPath), disk.RemoveIfThere(l.disk, s.timePath))
 	if s.ids > 0 {
 		err = errors.Join(err, disk.RemoveIfThere(l.disk, idsPath(s.path)))
 	}
-	return errors.Join(err, l.disk.SyncDir(l.dir))
+	if err = errors.Join(err, l.disk.SyncDir(l.dir)); err == nil {
+		l.dropped = nil
+	}
+	return err
 }
 
 // RetireAside removes files that recovery or a failed sync set aside before cutoff.

@@ -68,6 +68,8 @@ type Log struct {
 	trouble atomic.Pointer[error]
 	closed  atomic.Bool
 
+	dropped *segment // the keeper's: out of the list, its files yet to be removed
+
 	syncState
 	waiters
 }

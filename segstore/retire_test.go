@@ -1,0 +1,55 @@
+package segstore
+
+import (
+	"errors"
+	"testing"
+
+	"penstock/segstore/disk"
+)
+
+// A segment whose file can't be removed is not left at the front of a hole: nothing behind it goes before it has gone.
+func TestFailedRemovalLeavesNoHole(t *testing.T) {
+	for _, call := range []string{"remove", "sync dir"} {
+		t.Run(call, func(t *testing.T) {
+			d := disk.NewMem()
+			f := openLog(t, d, testOptions())
+			for n := int64(0); n < 40; n += 10 {
+				f.now = 1000 + n
+				f.addSynced(n, n+10)
+				f.must(f.RollOlder(f.now + 1))
+			}
+			f.must(f.Sync())
+			f.must(f.Background())
+			fault := &failing{call: call, on: true}
+			d.Before = fault.before
+			for range 2 {
+				if _, err := f.Retire(1015); !errors.Is(err, errIO) {
+					t.Fatalf("removing gave %v", err)
+				}
+			}
+			if err := f.DropOldest(); !errors.Is(err, errIO) {
+				t.Fatalf("removing gave %v", err)
+			}
+			if _, _, ok := f.Oldest(); ok {
+				t.Fatal("another segment may be removed before this one is gone")
+			}
+			f.holds(span{10, 40})
+
+			left := d.Killed()
+			g := &fixture{TB: t, disk: left, dir: f.dir, options: f.options, now: f.now, readAll: true}
+			g.reopen()
+			g.quiet()
+			g.holds(span{g.First(), 40})
+
+			fault.on = false
+			f.must(f.Background())
+			if removed, err := f.Retire(1025); err != nil || removed != 2 {
+				t.Fatalf("removed %d more, %v", removed, err)
+			}
+			f.holds(span{30, 40})
+			f.reopen()
+			f.quiet()
+			f.holds(span{30, 40})
+		})
+	}
+}
