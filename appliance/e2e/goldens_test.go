@@ -25,7 +25,7 @@ import (
 // Every golden of every wire, the seeds' own examples among them, goes to the real binary over a socket, byte for byte: it is
 // answered as the golden says, and its records are found again, with topic, key, time and value.
 func TestGoldensOverSockets(t *testing.T) {
-	s := start(t, t.TempDir(), "--shards", "1", "--ack", "log", "--telnet", "127.0.0.1:0", "--graphite", "127.0.0.1:0", "--pickle", "127.0.0.1:0")
+	s := start(t, t.TempDir(), "--shards", "1", "--ack", "log", "--dedup-memory", "0", "--telnet", "127.0.0.1:0", "--graphite", "127.0.0.1:0", "--pickle", "127.0.0.1:0")
 	g := &goldens{server: s, next: map[string]int64{}}
 	for _, f := range formats.All() {
 		for _, c := range wiretest.Cases(t, filepath.Join("..", "..", "wire", f.Name, "testdata")) {
@@ -41,6 +41,9 @@ func TestGoldensOverSockets(t *testing.T) {
 				}
 			})
 		}
+	}
+	if _, total := s.ledger(); total.InFlight != 0 || total.Stored != s.kept() || total.Duplicate != 0 {
+		t.Errorf("in the end the ledger has %+v, and the logs %d records", total, s.kept())
 	}
 	if g.done < 50 {
 		t.Errorf("only %d goldens were sent", g.done)
