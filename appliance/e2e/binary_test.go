@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -223,12 +224,16 @@ func (s *server) tail(args ...string) []string {
 	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
 }
 
-// pump sends one and the same request over and over, on connections that stay open, and wants success for each.
+// pump sends one and the same request over and over, on connections that stay open, and wants success for each. Where the request has
+// pumpNumber, each has a number of its own there.
 type pump struct {
 	t       testing.TB
 	request []byte
 	conns   []net.Conn
+	number  atomic.Uint64
 }
+
+const pumpNumber = "############"
 
 func newPump(t testing.TB, addr string, request []byte, connections int) *pump {
 	t.Helper()
@@ -264,8 +269,14 @@ func (p *pump) sendOne(c net.Conn, n, depth int) error {
 	}
 	in := bufio.NewReaderSize(c, 64<<10)
 	round := bytes.Repeat(p.request, depth)
+	at := bytes.Index(p.request, []byte(pumpNumber))
 	for sent := 0; sent < n; sent += depth {
 		depth := min(depth, n-sent)
+		for i := range depth {
+			if at >= 0 {
+				copy(round[i*len(p.request)+at:], fmt.Sprintf("%0*d", len(pumpNumber), p.number.Add(1)))
+			}
+		}
 		if _, err := c.Write(round[:depth*len(p.request)]); err != nil {
 			return err
 		}

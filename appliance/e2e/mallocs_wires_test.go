@@ -32,11 +32,12 @@ var wireRequests = []struct {
 		"Content-Type: application/json")},
 	{"kairosdb", httpRequest("/api/v1/datapoints", `[{"name":"archive.file.tracked","datapoints":[[1359788400000,123],[1359788300000,13.2]],"tags":{"host":"server1","data_center":"DC1"}},`+
 		`{"name":"archive.file.search","timestamp":999,"type":"double","value":32.1,"tags":{"host":"server2"}}]`, "Content-Type: application/json")},
-	{"splunk events", httpRequest("/T/ingest/v1beta2/events", `[{"body":"Hello, World!","attributes":{"message":"Something happened"},"host":"h","source":"s","sourcetype":"txt","timestamp":1533671808138,"id":"1"}]`,
+	{"splunk events", httpRequest("/T/ingest/v1beta2/events", `[{"body":"Hello, World!","attributes":{"message":"Something happened"},"host":"h","source":"s","sourcetype":"txt","timestamp":1533671808138,"id":"`+pumpNumber+`"}]`,
 		"Content-Type: application/json", "Authorization: Bearer t")},
 	{"splunk metrics", httpRequest("/metrics", `[{"body":[{"name":"cpu.util","value":45.0,"unit":"percent","dimensions":{"Region":"us-west-1"}}],"timestamp":1526627123013,"attributes":{"defaultType":"g"}}]`,
 		"Content-Type: application/json")},
-	{"segment batch", httpRequest("/v1/batch", `{"batch":[{"type":"track","userId":"u42","event":"Signed Up","timestamp":"2026-01-01T00:00:00Z"},{"type":"page","anonymousId":"a"}],"sentAt":"2026-01-01T00:00:01Z"}`,
+	{"an Idempotency-Key", httpRequest("/add_events", `{"user":"u42","event":"click"}`, "topic: named", "Idempotency-Key: "+pumpNumber)},
+	{"segment batch", httpRequest("/v1/batch", `{"batch":[{"type":"track","messageId":"`+pumpNumber+`","userId":"u42","event":"Signed Up","timestamp":"2026-01-01T00:00:00Z"},{"type":"page","anonymousId":"a"}],"sentAt":"2026-01-01T00:00:01Z"}`,
 		"Content-Type: application/json", "Authorization: Basic Szo=")},
 }
 

@@ -117,7 +117,7 @@ func (w *worker) keep(s *Server, r *route, ack shard.Ack) {
 	parts, refused := w.batch.Rejected()
 	count.received.Add(uint64(records + refused))
 	w.owed, w.owedTo = records+refused, count
-	w.identify(r, name)
+	w.identify(name)
 	if refused > 0 {
 		w.key = presented(r, &w.request)
 		s.makeRejectedTopic()

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 
 	"penstock/appliance/shard"
@@ -16,7 +15,7 @@ const duplicatesHeader = "Penstock-Duplicates"
 // identify says whose the records are, and gives those of a request that has a name, and that have no ID of their wire's, one made of
 // that name, of the request's bytes and of their place in it. The bytes are part of it so that a name that is used twice for different
 // things, which is the sender's mistake, costs nobody a record.
-func (w *worker) identify(r *route, name string) {
+func (w *worker) identify(name string) {
 	w.scope = append(append(append(w.scope[:0], w.request.Tenant...), 0), name...)
 	w.ticket.Scope = w.scope
 	key := w.headers.Peek(idempotencyHeader)
@@ -24,17 +23,18 @@ func (w *worker) identify(r *route, name string) {
 		return
 	}
 	w.digest.Reset()
-	for _, part := range [...][]byte{key, {0}, w.target, {0}, w.request.Body} {
+	for _, part := range [...][]byte{key, nul, w.target, nul, w.request.Body} {
 		_, _ = w.digest.Write(part)
 	}
-	var sum [sha256.Size]byte
-	w.digest.Sum(sum[:0])
+	w.sum = w.digest.Sum(w.sum[:0])
 	for i := range w.batch.Records {
 		if record := &w.batch.Records[i]; record.ID == nil {
-			record.ID = binary.BigEndian.AppendUint32(append(w.batch.Scratch(idBytes)[:0], sum[:idBytes-4]...), uint32(i))
+			record.ID = binary.BigEndian.AppendUint32(append(w.batch.Scratch(idBytes)[:0], w.sum[:idBytes-4]...), uint32(i))
 		}
 	}
 }
+
+var nul = []byte{0} // stands in no header field and no target
 
 // idBytes is the length of the IDs that identify gives: longer than any that could be guessed.
 const idBytes = 24

@@ -46,6 +46,7 @@ type worker struct {
 
 	scope  []byte    // whose records they are
 	digest hash.Hash // SHA-256
+	sum    []byte    // its outcome
 }
 
 // replyKeep is how much room for a reply a worker keeps.
