@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,7 @@ type volume struct {
 	image  string
 	root   string // the mount point
 	device *os.File
+	rng    *rand.Rand
 }
 
 // imageBytes is the size of an image, which is sparse. xfs makes none below 300 MB.
@@ -37,8 +39,8 @@ var mkfs = map[string][]string{
 }
 
 // newVolume makes an image with an empty file system, in a directory of which it uses disk.img and disk.
-func newVolume(fs, home string) (*volume, error) {
-	v := &volume{fs: fs, image: filepath.Join(home, "disk.img"), root: filepath.Join(home, "disk")}
+func newVolume(fs, home string, seed uint64) (*volume, error) {
+	v := &volume{fs: fs, image: filepath.Join(home, "disk.img"), root: filepath.Join(home, "disk"), rng: rand.New(rand.NewPCG(seed, 0x6469736b))}
 	if err := os.Mkdir(v.root, 0o700); err != nil {
 		return nil, err
 	}
@@ -96,11 +98,44 @@ func unmount(dir string) error {
 	return nil
 }
 
+// writeBack has the kernel write some of what was not synced, as it may at any time and in any order: in every other life, of every other
+// file that is appended to, a random half.
+func (v *volume) writeBack() error {
+	if v.rng.IntN(2) == 0 {
+		return nil
+	}
+	logs, err := filepath.Glob(filepath.Join(v.root, "data", "topics", "*", "*.log"))
+	if err != nil {
+		panic("BUG: the pattern of the logs is bad: " + err.Error())
+	}
+	for _, path := range logs {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		info, err := f.Stat()
+		for at := int64(0); err == nil && at < info.Size(); at += pieceBytes {
+			if v.rng.IntN(2) == 0 {
+				err = syscall.SyncFileRange(int(f.Fd()), at, pieceBytes, writeAndWait)
+			}
+		}
+		if err = errors.Join(err, f.Close()); err != nil {
+			return fmt.Errorf("writing back %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+const (
+	pieceBytes   = 8 << 10
+	writeAndWait = 2 | 4 // SYNC_FILE_RANGE_WRITE, SYNC_FILE_RANGE_WAIT_AFTER: no promise, and no flush
+)
+
 // shutdownDisk loses what the file system has not put on its device: the page cache, and what of its log was not written.
 type shutdownDisk struct{ *volume }
 
-func newShutdownDisk(fs, home string) (*shutdownDisk, error) {
-	v, err := newVolume(fs, home)
+func newShutdownDisk(fs, home string, seed uint64) (*shutdownDisk, error) {
+	v, err := newVolume(fs, home, seed)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +149,12 @@ func newShutdownDisk(fs, home string) (*shutdownDisk, error) {
 	return d, nil
 }
 
-func (d *shutdownDisk) cut() error { return shutDown(d.root) }
+func (d *shutdownDisk) cut() error {
+	if err := d.writeBack(); err != nil {
+		return err
+	}
+	return shutDown(d.root)
+}
 
 func (d *shutdownDisk) restore() error {
 	if err := d.unmount(); err != nil {

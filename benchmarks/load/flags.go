@@ -32,6 +32,7 @@ type settings struct {
 	pid        int
 
 	power, fs string
+	fuseblk   string
 
 	bin         string
 	keep        bool
@@ -76,8 +77,9 @@ func (s *settings) serverFlag(c *cobra.Command, flags ...string) {
 // powerFlags say what is cut off, and how.
 func (s *settings) powerFlags(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&s.power, "power", "", `cut the power instead of killing: "shutdown" ends the file system under the server; needs root`)
+	f.StringVar(&s.power, "power", "", `cut the power instead of killing: "shutdown" ends the file system under the server, "fuse" takes its disk away and leaves of what was not flushed a random half of the sectors; needs root`)
 	f.StringVar(&s.fs, "fs", "ext4", "with --power: the file system, ext4 or xfs")
+	f.StringVar(&s.fuseblk, "fuseblk", "./fuseblk", "with --power fuse: the program that plays the disk, built by `go build -C benchmarks/fuseblk -o $PWD/fuseblk .`")
 }
 
 // serveOnDisk is what penstock serve is told, if nothing else, when its data lies on a small disk of its own.
@@ -85,10 +87,16 @@ var serveOnDisk = []string{"--segment-bytes=2MiB", "--shards=2", "--retention-by
 
 // withDisk gives the server a disk whose power can be cut, as the flags say; none when they say nothing.
 func (s *settings) withDisk(sv *server) (disk, error) {
-	if s.power == "" {
+	var d disk
+	var err error
+	switch s.power {
+	case "":
 		return nil, nil
+	case "shutdown":
+		d, err = newShutdownDisk(s.fs, sv.home, s.seed)
+	default:
+		d, err = newFuseDisk(s.fuseblk, s.fs, sv.home, s.seed)
 	}
-	d, err := newShutdownDisk(s.fs, sv.home)
 	if err != nil {
 		return nil, lacking{fmt.Errorf("no disk whose power can be cut: %w", err)}
 	}

@@ -235,10 +235,12 @@ func tortureCommand() *cobra.Command {
 				return errors.New("--ack ring promises nothing that a kill could break, so there is nothing to prove")
 			case cycles < 1 || recheck < 0:
 				return errors.New("--cycles must be at least 1, and --recheck not below 0")
-			case s.power != "" && s.power != "shutdown":
-				return fmt.Errorf("--power must be shutdown, not %q", s.power)
+			case s.power != "" && s.power != "shutdown" && s.power != "fuse":
+				return fmt.Errorf("--power must be shutdown or fuse, not %q", s.power)
 			case mkfs[s.fs] == nil:
 				return fmt.Errorf("--fs must be ext4 or xfs, not %q", s.fs)
+			case s.power == "fuse" && s.fs != "ext4":
+				return errors.New("--power fuse goes with --fs ext4 only: xfs does not itself survive blocks that are torn by sectors")
 			}
 			torture := func() error { return s.torture(w, sh, cycles, recheck) }
 			if s.power == "" {

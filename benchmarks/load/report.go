@@ -104,6 +104,9 @@ type tortureReport struct {
 	Ack         string  `json:"ack"`
 	Power       string  `json:"power,omitempty"` // how the power is cut, at each kill; empty: it is not
 	FS          string  `json:"fs,omitempty"`    // the file system that loses it
+	Unflushed   int64   `json:"sectors_unflushed,omitempty"`
+	SectorsKept int64   `json:"sectors_unflushed_kept,omitempty"`
+	Torn        int     `json:"torn_cuts,omitempty"` // those that kept some sectors and lost some
 	Cycles      int     `json:"cycles"`
 	Kills       int     `json:"kills"`
 	Starting    int     `json:"kills_while_starting"`
@@ -159,5 +162,9 @@ func (r *tortureReport) endings() string {
 	if r.Power == "" {
 		return "kills"
 	}
-	return fmt.Sprintf("power cuts (%s, %s)", r.Power, r.FS)
+	torn := ""
+	if r.Power == "fuse" {
+		torn = fmt.Sprintf(", %d tore: %d of %d sectors not flushed were kept", r.Torn, r.SectorsKept, r.Unflushed)
+	}
+	return fmt.Sprintf("power cuts (%s, %s%s)", r.Power, r.FS, torn)
 }

@@ -254,6 +254,9 @@ func (t *torture) account() {
 	b, s := t.book, &t.sum
 	s.Acked, s.Unknown, s.Refused = b.ackedEvents.Load(), b.unknownEvents.Load(), b.refusedEvents.Load()
 	s.Kept, s.Lost = b.keptEvents, b.lostEvents
+	if d, ok := t.disk.(*fuseDisk); ok {
+		s.Unflushed, s.SectorsKept, s.Torn = d.unflushed, d.kept, d.torn
+	}
 	s.Seconds = time.Since(t.began).Seconds()
 	s.CycleMean = 1e3 * s.Seconds / float64(max(1, s.Cycles))
 	if t.verifier != nil {
