@@ -1,29 +1,25 @@
 package disk
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
+	"syscall"
 )
 
-// SectorBytes is what Mem writes whole or not at all: a disk's sector.
-const SectorBytes = 512
-
 // Mem is a Disk in memory that keeps apart what a program sees and what is on disk. Sync makes a file's content durable and
-// SyncDir a directory's names; Crash makes a new disk of what is durable and any choice of the rest. A failed Sync behaves as Linux
-// does: the pages that were not written count as clean, and the next Sync, which succeeds, does not write them either.
+// SyncDir a directory's names and times; Crash makes a new disk of what is durable and any choice of the rest. A failed Sync behaves
+// as Linux does: the pages that were not written count as clean, and the next Sync, which succeeds, does not write them either.
 //
 // One goroutine uses it.
 type Mem struct {
 	names   map[string]*MemFile // directory for a directory's
 	durable map[string]*MemFile // by name, as of the last SyncDir
-	pending []nameChange        // since then, in order
+	pending []change            // since then, in order
+	used    int64               // bytes of space
 
 	Calls int // made so far
 	// Before is asked before every call; its error is the call's. nil: every call is carried out.
@@ -32,24 +28,25 @@ type Mem struct {
 	FailedSyncsWrite bool
 	// Free is how many bytes may still be allocated; negative: no end.
 	Free int64
+	// Now is the machine's wall clock, ms, for the times of files that are made and written; nil: they have none.
+	Now func() int64
 }
 
-// nameChange sets or (file nil) removes some names at once.
+// change is a change in a directory: names that are set, or (file nil) removed, at once, or a file's new time.
+type change struct {
+	dir  string
+	set  []nameChange
+	of   *MemFile
+	time int64
+}
+
 type nameChange struct {
-	dir string
-	set map[string]*MemFile
+	name string
+	file *MemFile
 }
 
 // directory stands in the place of a file under the names that are directories'.
 var directory = &MemFile{}
-
-// MemFile is a file of a Mem.
-type MemFile struct {
-	data    []byte // what the program sees; mappings alias it
-	clean   []byte // what the kernel takes for written
-	durable []byte // what is
-	time    int64
-}
 
 // NewMem makes an empty one, with the directory "/".
 func NewMem() *Mem {
@@ -66,17 +63,72 @@ func (d *Mem) call(name, path string) error {
 	return nil
 }
 
-func notThere(path string) error { return fmt.Errorf("%s: %w", path, fs.ErrNotExist) }
+func memFault(path string, err error) error { return &fs.PathError{Op: "mem", Path: path, Err: err} }
 
-func (d *Mem) change(path string, set map[string]*MemFile) {
-	for name, f := range set {
-		if f == nil {
-			delete(d.names, name)
-		} else {
-			d.names[name] = f
+// find looks a name up: a directory, a file, or any of the two.
+func (d *Mem) find(path string) (*MemFile, error) {
+	f := d.names[path]
+	if f != nil {
+		return f, nil
+	}
+	if d.names[filepath.Dir(path)] != directory && d.names[filepath.Dir(path)] != nil {
+		return nil, memFault(path, syscall.ENOTDIR)
+	}
+	return nil, memFault(path, syscall.ENOENT)
+}
+
+func (d *Mem) findDir(path string) error {
+	f, err := d.find(path)
+	if err == nil && f != directory {
+		err = memFault(path, syscall.ENOTDIR)
+	}
+	return err
+}
+
+// change sets and removes names of a directory.
+func (d *Mem) change(path string, set ...nameChange) {
+	for _, n := range set {
+		if n.file != nil && n.file != directory {
+			n.file.links++
+		}
+		if old := d.names[n.name]; old != nil && old != directory {
+			old.links--
+			d.release(old)
 		}
 	}
-	d.pending = append(d.pending, nameChange{dir: filepath.Dir(path), set: set})
+	c := change{dir: filepath.Dir(path), set: set}
+	c.apply(d.names)
+	d.pending = append(d.pending, c)
+}
+
+func (c *change) apply(names map[string]*MemFile) {
+	for _, n := range c.set {
+		if n.file == nil {
+			delete(names, n.name)
+		} else {
+			names[n.name] = n.file
+		}
+	}
+}
+
+// release gives back the space of a file that has no name any more and is not open.
+func (d *Mem) release(f *MemFile) {
+	if f.links == 0 && f.handles == 0 {
+		d.take(f, 0)
+	}
+}
+
+// take makes the space of a file that many bytes, or says that there is not as much.
+func (d *Mem) take(f *MemFile, space int64) bool {
+	if d.Free >= 0 {
+		if space-f.space > d.Free {
+			return false
+		}
+		d.Free -= space - f.space
+	}
+	d.used += space - f.space
+	f.space = space
+	return true
 }
 
 func (d *Mem) Create(path string, size int64) (File, error) {
@@ -84,45 +136,62 @@ func (d *Mem) Create(path string, size int64) (File, error) {
 		return nil, err
 	}
 	if d.names[path] != nil {
-		return nil, fmt.Errorf("%s: %w", path, fs.ErrExist)
+		return nil, memFault(path, syscall.EEXIST)
 	}
-	if d.names[filepath.Dir(path)] != directory {
-		return nil, notThere(path)
+	if err := d.findDir(filepath.Dir(path)); err != nil {
+		return nil, err
 	}
-	if d.Free >= 0 && size > d.Free {
-		return nil, fmt.Errorf("%w: no space left", ErrFull)
+	if size <= 0 {
+		return nil, memFault(path, syscall.EINVAL)
 	}
-	if d.Free >= 0 {
-		d.Free -= size
+	f := &MemFile{}
+	if !d.take(f, size) {
+		return nil, fmt.Errorf("%w: %w", ErrFull, memFault(path, syscall.ENOSPC))
 	}
-	f := &MemFile{data: make([]byte, size), clean: make([]byte, size), durable: make([]byte, size)}
-	d.change(path, map[string]*MemFile{path: f})
-	return &memHandle{d: d, f: f, path: path}, nil
+	f.data = make([]byte, size)
+	f.clean.resize(size)
+	f.durable.resize(size)
+	d.touch(f)
+	d.change(path, nameChange{path, f})
+	return d.handle(path, f, true), nil
 }
 
-func (d *Mem) open(call, path string) (File, error) {
+func (d *Mem) Open(path string) (File, error)         { return d.open("open", path, true) }
+func (d *Mem) OpenReadOnly(path string) (File, error) { return d.open("open read-only", path, false) }
+
+func (d *Mem) open(call, path string, write bool) (File, error) {
 	if err := d.call(call, path); err != nil {
 		return nil, err
 	}
-	f := d.names[path]
-	if f == nil || f == directory {
-		return nil, notThere(path)
+	f, err := d.find(path)
+	if err == nil && f == directory {
+		err = memFault(path, syscall.EISDIR)
 	}
-	return &memHandle{d: d, f: f, path: path}, nil
+	if err != nil {
+		return nil, err
+	}
+	return d.handle(path, f, write), nil
 }
-
-func (d *Mem) Open(path string) (File, error)         { return d.open("open", path) }
-func (d *Mem) OpenReadOnly(path string) (File, error) { return d.open("open read-only", path) }
 
 func (d *Mem) Rename(from, to string) error {
 	if err := d.call("rename", from); err != nil {
 		return err
 	}
-	f := d.names[from]
-	if f == nil {
-		return notThere(from)
+	f, err := d.find(from)
+	switch {
+	case err != nil:
+		return err
+	case f == directory:
+		panic("BUG: this disk does not rename directories")
+	case d.names[to] == directory:
+		return memFault(to, syscall.EISDIR)
+	case d.names[to] == f:
+		return nil // two names of one file: both stay
 	}
-	d.change(from, map[string]*MemFile{from: nil, to: f})
+	if err := d.findDir(filepath.Dir(to)); err != nil {
+		return err
+	}
+	d.change(from, nameChange{to, f}, nameChange{from, nil})
 	return nil
 }
 
@@ -130,11 +199,19 @@ func (d *Mem) Link(from, to string) error {
 	if err := d.call("link", from); err != nil {
 		return err
 	}
-	f := d.names[from]
-	if f == nil {
-		return notThere(from)
+	f, err := d.find(from)
+	switch {
+	case err != nil:
+		return err
+	case f == directory:
+		return memFault(from, syscall.EPERM)
+	case d.names[to] != nil:
+		return memFault(to, syscall.EEXIST)
 	}
-	d.change(to, map[string]*MemFile{to: f})
+	if err := d.findDir(filepath.Dir(to)); err != nil {
+		return err
+	}
+	d.change(to, nameChange{to, f})
 	return nil
 }
 
@@ -142,17 +219,14 @@ func (d *Mem) Remove(path string) error {
 	if err := d.call("remove", path); err != nil {
 		return err
 	}
-	f := d.names[path]
-	if f == nil {
-		return notThere(path)
+	f, err := d.find(path)
+	if err != nil {
+		return err
 	}
-	if f == directory && len(d.list(path, false))+len(d.list(path, true)) > 0 {
-		return fmt.Errorf("%s: directory not empty", path)
+	if f == directory && len(d.list(path, true))+len(d.list(path, false)) > 0 {
+		return memFault(path, syscall.ENOTEMPTY)
 	}
-	if d.Free >= 0 {
-		d.Free += int64(len(f.data))
-	}
-	d.change(path, map[string]*MemFile{path: nil})
+	d.change(path, nameChange{path, nil})
 	return nil
 }
 
@@ -160,13 +234,13 @@ func (d *Mem) MakeDir(path string) error {
 	if err := d.call("mkdir", path); err != nil {
 		return err
 	}
-	switch {
-	case d.names[path] != nil:
+	if d.names[path] != nil {
 		return nil
-	case d.names[filepath.Dir(path)] != directory:
-		return notThere(path)
 	}
-	d.change(path, map[string]*MemFile{path: directory})
+	if err := d.findDir(filepath.Dir(path)); err != nil {
+		return err
+	}
+	d.change(path, nameChange{path, directory})
 	return nil
 }
 
@@ -174,26 +248,20 @@ func (d *Mem) SyncDir(path string) error {
 	if err := d.call("sync dir", path); err != nil {
 		return err
 	}
-	if d.names[path] != directory {
-		return notThere(path)
+	if err := d.findDir(path); err != nil {
+		return err
 	}
-	d.pending = slices.DeleteFunc(d.pending, func(c nameChange) bool {
-		if c.dir == path {
-			apply(d.durable, c)
+	d.pending = slices.DeleteFunc(d.pending, func(c change) bool {
+		if c.dir != path {
+			return false
 		}
-		return c.dir == path
+		c.apply(d.durable)
+		if c.of != nil {
+			c.of.durableTime = c.time
+		}
+		return true
 	})
 	return nil
-}
-
-func apply(names map[string]*MemFile, c nameChange) {
-	for name, f := range c.set {
-		if f == nil {
-			delete(names, name)
-		} else {
-			names[name] = f
-		}
-	}
 }
 
 func (d *Mem) ReadDir(path string) ([]string, error) {
@@ -202,7 +270,7 @@ func (d *Mem) ReadDir(path string) ([]string, error) {
 		return nil, err
 	}
 	names = append(names, d.list(path, false)...)
-	sort.Strings(names)
+	slices.Sort(names)
 	return names, nil
 }
 
@@ -210,21 +278,23 @@ func (d *Mem) Dirs(path string) ([]string, error) {
 	if err := d.call("read dir", path); err != nil {
 		return nil, err
 	}
-	if d.names[path] != directory {
-		return nil, notThere(path)
+	if err := d.findDir(path); err != nil {
+		return nil, err
 	}
 	return d.list(path, true), nil
 }
 
 // list is what is in a directory, sorted: directories or files.
 func (d *Mem) list(dir string, directories bool) []string {
+	prefix := strings.TrimSuffix(dir, "/") + "/"
 	var names []string
-	for name, f := range d.names {
-		if name != dir && filepath.Dir(name) == dir && (f == directory) == directories {
-			names = append(names, filepath.Base(name))
+	for path, f := range d.names {
+		name, in := strings.CutPrefix(path, prefix)
+		if in && name != "" && (f == directory) == directories && strings.IndexByte(name, '/') < 0 {
+			names = append(names, name)
 		}
 	}
-	sort.Strings(names)
+	slices.Sort(names)
 	return names
 }
 
@@ -232,11 +302,12 @@ func (d *Mem) SetTime(path string, ms int64) error {
 	if err := d.call("set time", path); err != nil {
 		return err
 	}
-	f := d.names[path]
-	if f == nil {
-		return notThere(path)
+	f, err := d.find(path)
+	if err != nil {
+		return err
 	}
 	f.time = ms
+	d.pending = append(d.pending, change{dir: filepath.Dir(path), of: f, time: ms})
 	return nil
 }
 
@@ -244,11 +315,19 @@ func (d *Mem) Time(path string) (int64, error) {
 	if err := d.call("time", path); err != nil {
 		return 0, err
 	}
-	f := d.names[path]
-	if f == nil {
-		return 0, notThere(path)
+	f, err := d.find(path)
+	if err != nil {
+		return 0, err
 	}
 	return f.time, nil
+}
+
+// touch gives a file that is changed the time of now.
+func (d *Mem) touch(f *MemFile) {
+	if d.Now != nil {
+		f.time = d.Now()
+		f.durableTime = f.time
+	}
 }
 
 // Space is endless unless Free says otherwise.
@@ -256,217 +335,11 @@ func (d *Mem) Space(dir string) (free, total int64, err error) {
 	if err := d.call("space", dir); err != nil {
 		return 0, 0, err
 	}
+	if _, err := d.find(dir); err != nil {
+		return 0, 0, err
+	}
 	if d.Free < 0 {
 		return math.MaxInt64, math.MaxInt64, nil
 	}
-	total = d.Free
-	for _, f := range d.names {
-		total += int64(len(f.data))
-	}
-	return d.Free, total, nil
-}
-
-// File is the file of a name, nil when there is none.
-func (d *Mem) File(path string) *MemFile { return d.names[path] }
-
-// Paths lists all files, sorted.
-func (d *Mem) Paths() []string {
-	paths := make([]string, 0, len(d.names))
-	for path, f := range d.names {
-		if f != directory {
-			paths = append(paths, path)
-		}
-	}
-	sort.Strings(paths)
-	return paths
-}
-
-// Put makes a file of a content, which is the disk's from then on, and durable; nil removes it.
-func (d *Mem) Put(path string, content []byte) {
-	if content == nil {
-		delete(d.names, path)
-		delete(d.durable, path)
-		return
-	}
-	f := &MemFile{data: content, clean: bytes.Clone(content), durable: bytes.Clone(content)}
-	if old := d.names[path]; old != nil {
-		f.time = old.time
-	}
-	d.names[path], d.durable[path] = f, f
-}
-
-// Bytes is what a program sees of the file.
-func (f *MemFile) Bytes() []byte { return f.data }
-
-// memHandle is an open MemFile.
-type memHandle struct {
-	d    *Mem
-	f    *MemFile
-	path string
-}
-
-func (h *memHandle) Size() (int64, error) {
-	if err := h.d.call("size", h.path); err != nil {
-		return 0, err
-	}
-	return int64(len(h.f.data)), nil
-}
-
-func (h *memHandle) Map(size int64, _ bool) ([]byte, error) {
-	if err := h.d.call("map", h.path); err != nil {
-		return nil, err
-	}
-	return h.f.data[:size:size], nil
-}
-
-func (h *memHandle) Unmap([]byte) error { return h.d.call("unmap", h.path) }
-
-func (h *memHandle) ReadAt(p []byte, off int64) (int, error) {
-	if err := h.d.call("read", h.path); err != nil {
-		return 0, err
-	}
-	if off >= int64(len(h.f.data)) {
-		return 0, io.EOF
-	}
-	n := copy(p, h.f.data[off:])
-	if n < len(p) {
-		return n, io.EOF
-	}
-	return n, nil
-}
-
-func (h *memHandle) WriteAt(p []byte, off int64) (int, error) {
-	if err := h.d.call("write", h.path); err != nil {
-		return 0, err
-	}
-	if need := off + int64(len(p)); need > int64(len(h.f.data)) {
-		h.f.resize(need)
-	}
-	return copy(h.f.data[off:], p), nil
-}
-
-func (f *MemFile) resize(size int64) {
-	if size <= int64(len(f.data)) {
-		clear(f.data[size:])
-		f.data = f.data[:size]
-		return
-	}
-	grown := make([]byte, size)
-	copy(grown, f.data)
-	f.data = grown
-}
-
-func (h *memHandle) Allocate(size int64) error {
-	if err := h.d.call("allocate", h.path); err != nil {
-		return err
-	}
-	if size > int64(len(h.f.data)) {
-		h.f.resize(size)
-	}
-	return nil
-}
-
-func (h *memHandle) Truncate(size int64) error {
-	if err := h.d.call("truncate", h.path); err != nil {
-		return err
-	}
-	if h.d.Free >= 0 {
-		h.d.Free += int64(len(h.f.data)) - size
-	}
-	h.f.data = h.f.data[:size:size] // a reader's mapping keeps the bytes; a real one would fault, and has tests of its own
-	return nil
-}
-
-func (h *memHandle) Sync() error {
-	err := h.d.call("sync", h.path)
-	f := h.f
-	if err == nil || h.d.FailedSyncsWrite {
-		f.durable = merge(f.durable, f.clean, f.data, func(int) bool { return true })
-	}
-	f.clean = bytes.Clone(f.data)
-	return err
-}
-
-// merge is old with those sectors of now that differ from clean and are chosen. The size is sector -1.
-func merge(old, clean, now []byte, chosen func(sector int) bool) []byte {
-	size := len(old)
-	if len(now) != len(clean) && chosen(-1) {
-		size = len(now)
-	}
-	out := make([]byte, size)
-	copy(out, old)
-	for at := 0; at < len(now) && at < size; at += SectorBytes {
-		to := min(at+SectorBytes, len(now), size)
-		if (to > len(clean) || !bytes.Equal(now[at:to], clean[at:to])) && chosen(at/SectorBytes) {
-			copy(out[at:to], now[at:to])
-		}
-	}
-	return out
-}
-
-// Dirty is how many choices a crash leaves to this file.
-func (f *MemFile) Dirty() (n int) {
-	merge(f.durable, f.clean, f.data, func(int) bool { n++; return false })
-	return n
-}
-
-// DropCache forgets what counts as clean: reading brings back what is on disk.
-func (h *memHandle) DropCache() {
-	f := h.f
-	for at := 0; at < len(f.data); at += SectorBytes {
-		to := min(at+SectorBytes, len(f.data))
-		if to <= len(f.clean) && to <= len(f.durable) && bytes.Equal(f.data[at:to], f.clean[at:to]) {
-			copy(f.data[at:to], f.durable[at:to])
-		}
-	}
-	f.clean = bytes.Clone(f.durable)
-}
-
-func (h *memHandle) Close() error { return h.d.call("close", h.path) }
-
-// Crash is the disk after the power failed: what was durable, and of the rest what is chosen. What a kill leaves is everything.
-func (d *Mem) Crash(chooseName func(i int) bool, chooseSector func(path string, sector int) bool) *Mem {
-	after := NewMem()
-	after.Free = d.Free
-	names := map[string]*MemFile{}
-	for name, f := range d.durable {
-		names[name] = f
-	}
-	for i, c := range d.pending {
-		if chooseName(i) {
-			apply(names, c)
-		}
-	}
-	survivors := map[*MemFile]*MemFile{directory: directory}
-	paths := make([]string, 0, len(names))
-	for name := range names {
-		paths = append(paths, name)
-	}
-	sort.Strings(paths) // so that a seed always says the same
-	for _, name := range paths {
-		if after.names[filepath.Dir(name)] != directory {
-			continue // its directory is gone
-		}
-		f := names[name]
-		if survivors[f] == nil {
-			content := merge(f.durable, f.clean, f.data, func(sector int) bool { return chooseSector(name, sector) })
-			survivors[f] = &MemFile{data: content, clean: bytes.Clone(content), durable: bytes.Clone(content), time: f.time}
-		}
-		after.names[name], after.durable[name] = survivors[f], survivors[f]
-	}
-	return after
-}
-
-// Killed is the disk after the process died and the kernel did not.
-func (d *Mem) Killed() *Mem {
-	return d.Crash(func(int) bool { return true }, func(string, int) bool { return true })
-}
-
-// String pictures the disk for a failed test.
-func (d *Mem) String() string {
-	var b strings.Builder
-	for _, name := range d.Paths() {
-		fmt.Fprintf(&b, "%s %d bytes\n", name, len(d.names[name].data))
-	}
-	return b.String()
+	return d.Free, d.Free + d.used, nil
 }
