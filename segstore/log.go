@@ -258,7 +258,7 @@ func (l *Log) nameSpare(n int64) (*segment, error) {
 	}
 	path := segmentPath(l.dir, l.next)
 	if err := l.disk.Rename(s.path, path); err != nil {
-		l.spare = s
+		err = errors.Join(err, l.discard(s)) // it may have either name now
 		return nil, fmt.Errorf("segstore: naming the next segment: %w", err)
 	}
 	s.base, s.path, s.nameDirty = l.next, path, true
@@ -368,11 +368,11 @@ func (l *Log) createSegment(size int64) (*segment, error) {
 	return s, nil
 }
 
-// discard throws a spare away.
+// discard throws a spare away. The next one takes its file's place, should that be there still.
 func (l *Log) discard(s *segment) error {
 	s.end.Store(0)
 	s.unpin()
-	return l.disk.Remove(s.path)
+	return disk.RemoveIfThere(l.disk, s.path)
 }
 
 // pageBytes is the unit in which files are allocated and mapped.
