@@ -27,7 +27,9 @@ type volume struct {
 	image  string
 	root   string // the mount point
 	device *os.File
-	rng    *rand.Rand
+	seed   uint64
+	lives  uint64
+	rng    *rand.Rand // begins anew with each life, so that one's chances do not follow from how much the last one wrote
 }
 
 // imageBytes is the size of an image, which is sparse. xfs makes none below 300 MB.
@@ -40,7 +42,7 @@ var mkfs = map[string][]string{
 
 // newVolume makes an image with an empty file system, in a directory of which it uses disk.img and disk.
 func newVolume(fs, home string, seed uint64) (*volume, error) {
-	v := &volume{fs: fs, image: filepath.Join(home, "disk.img"), root: filepath.Join(home, "disk"), rng: rand.New(rand.NewPCG(seed, 0x6469736b))}
+	v := &volume{fs: fs, image: filepath.Join(home, "disk.img"), root: filepath.Join(home, "disk"), seed: seed}
 	if err := os.Mkdir(v.root, 0o700); err != nil {
 		return nil, err
 	}
@@ -59,8 +61,10 @@ func newVolume(fs, home string, seed uint64) (*volume, error) {
 	return v, nil
 }
 
-// mount mounts a device that holds the file system.
+// mount mounts a device that holds the file system, for a life.
 func (v *volume) mount(path string, direct bool) error {
+	v.lives++
+	v.rng = rand.New(rand.NewPCG(v.seed, v.lives))
 	device, err := attach(path, direct)
 	if err != nil {
 		return err

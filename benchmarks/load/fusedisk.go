@@ -84,10 +84,11 @@ func (d *fuseDisk) command(text string) (string, error) {
 }
 
 func (d *fuseDisk) cut() error {
+	seed := d.rng.Int64()
 	if err := d.writeBack(); err != nil {
 		return err
 	}
-	answer, err := d.command(fmt.Sprintf("cut %d", d.rng.Int64()))
+	answer, err := d.command(fmt.Sprintf("cut %d", seed))
 	if err != nil {
 		return err
 	}

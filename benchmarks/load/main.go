@@ -255,7 +255,7 @@ func tortureCommand() *cobra.Command {
 	s.workloadFlags(c, 2, 64, 16, 20*time.Millisecond)
 	s.serverFlag(c, "--segment-bytes=2MiB", "--shards=2", "--retention-bytes=2GiB")
 	s.powerFlags(c)
-	c.Flags().IntVar(&cycles, "cycles", 500, "how often to kill it")
+	c.Flags().IntVar(&cycles, "cycles", 500, "how often to kill it, or to cut its power")
 	c.Flags().IntVar(&recheck, "recheck", 200, "read everything that is kept again after so many cycles; 0: only at the end")
 	return c
 }
