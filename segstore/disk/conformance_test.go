@@ -169,9 +169,12 @@ func TestDisksDoTheSame(t *testing.T) {
 		return d, "/dir"
 	}
 	disks := map[string]func(t *testing.T) (Disk, string){
-		"OS":         func(t *testing.T) (Disk, string) { return OS{}, t.TempDir() },
-		"Mem":        func(t *testing.T) (Disk, string) { return memory() },
-		"Trace, Mem": func(t *testing.T) (Disk, string) { d, dir := memory(); return &Trace{Disk: d, History: NewHistory(10)}, dir },
+		"OS":  func(t *testing.T) (Disk, string) { return OS{}, t.TempDir() },
+		"Mem": func(t *testing.T) (Disk, string) { return memory() },
+		"Trace, Mem": func(t *testing.T) (Disk, string) {
+			d, dir := memory()
+			return &Trace{Disk: d, History: NewHistory(10)}, dir
+		},
 		"after a kill": func(t *testing.T) (Disk, string) {
 			d, dir := memory()
 			return d.(*Mem).Killed(), dir
