@@ -198,7 +198,7 @@ func (e *exposition) shards(s shard.Stats) {
 	} {
 		each(e, s.Shards, byShard, m.name, m.kind, m.help, m.value)
 	}
-	e.family("penstock_dedup_forgotten_total", "counter", "IDs of records forgotten before dedup-window was over: more than dedup-memory has room for.")
+	e.family("penstock_dedup_forgotten_total", "counter", "IDs forgotten in memory while segments with IDs were still growing, at most: should it rise fast, dedup-memory is small.")
 	e.sample(s.Forgotten)
 	e.family("penstock_offers_busy_total", "counter", "Batches refused because a ring was full.")
 	e.sample(s.RefusedBusy)

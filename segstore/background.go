@@ -65,7 +65,11 @@ func (l *Log) finish(s *segment) error {
 	s.finished = true // whatever fails below, the segment itself is whole
 	end := s.end.Load()
 	err := s.file.Truncate(end)
-	err = errors.Join(err, writeIndexFiles(l.disk, l.indexTemporary, s, s.index.all()), l.disk.SetTime(s.path, s.newest))
+	listed := writeIndexFiles(l.disk, l.indexTemporary, s, s.index.all())
+	err = errors.Join(err, listed, l.disk.SetTime(s.path, s.newest))
+	if listed == nil {
+		err = errors.Join(err, l.mapIDs(s))
+	}
 	s.mu.Lock()
 	s.index = nil // read again from its file when wanted
 	s.mu.Unlock()
@@ -127,7 +131,7 @@ func (l *Log) drop(s *segment) error {
 	l.first.Store(list[0].base)
 	l.mu.Unlock()
 	l.dropped = s
-	return l.finishDrop()
+	return errors.Join(l.unmapIDs(s), l.finishDrop())
 }
 
 // finishDrop removes the files of the segment that was dropped last, or tries again to. No other is dropped before that is on disk:
@@ -142,7 +146,7 @@ func (l *Log) finishDrop() error {
 	}
 	err := disk.RemoveIfThere(l.disk, s.path)
 	err = errors.Join(err, disk.RemoveIfThere(l.disk, s.offsetPath), disk.RemoveIfThere(l.disk, s.timePath))
-	if s.ids > 0 {
+	if s.ids.Load() > 0 {
 		err = errors.Join(err, disk.RemoveIfThere(l.disk, idsPath(s.path)))
 	}
 	if err = errors.Join(err, l.disk.SyncDir(l.dir)); err == nil {
@@ -201,5 +205,5 @@ func (l *Log) Close() error {
 		l.spare = nil
 	}
 	l.spareMu.Unlock()
-	return errors.Join(err, l.checkpoint.close())
+	return errors.Join(err, l.unmapIDs(nil), l.checkpoint.close())
 }

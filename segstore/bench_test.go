@@ -1,11 +1,14 @@
 package segstore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -129,5 +132,29 @@ func keepSmall(b *testing.B, l *Log) {
 	err := errors.Join(l.Sync(), l.Background(), l.DropOldest())
 	if err != nil {
 		b.Fatal(err)
+	}
+}
+
+// What it costs to learn that an ID is not there, by how many segments have IDs: a million in all.
+func BenchmarkHasID(b *testing.B) {
+	for _, segments := range []int{1, 10, 100} {
+		b.Run(fmt.Sprintf("segments=%d", segments), func(b *testing.B) {
+			l := &Log{}
+			for range segments {
+				ids := make([]ID, 1_000_000/segments)
+				for i := range ids {
+					ids[i] = idOf(rand.Int64())
+				}
+				slices.SortFunc(ids, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+				l.blocks = append(l.blocks, newIDBlock(encodeIDs(ids), int64(len(ids))))
+			}
+			b.ReportAllocs()
+			for i := int64(0); b.Loop(); i++ {
+				id := idOf(i)
+				if l.HasID(&id, 0) {
+					b.Fatal("it is there")
+				}
+			}
+		})
 	}
 }

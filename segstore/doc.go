@@ -7,7 +7,7 @@
 //	    00000000000000000000.log        batches (see batch.go and record.go); named by the first offset, 20 digits
 //	    00000000000000000000.index      sparse hints of a sealed segment: offset → position (see index.go)
 //	    00000000000000000000.timeindex  the same by time
-//	    00000000000000000000.ids        its records' IDs, where any has one (see ids.go)
+//	    00000000000000000000.ids        its records' IDs, where any has one (see idblock.go)
 //	    checkpoint                      how far the log was synced: a lower bound, a hint (see checkpoint.go)
 //	    spare.tmp                       the next segment, allocated, without a name yet
 //	    …-4096.damaged  ….cut  ….gap    what was set aside, and why offsets are missing

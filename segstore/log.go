@@ -72,6 +72,7 @@ type Log struct {
 
 	syncState
 	waiters
+	idBlocks
 }
 
 // openBatch is the batch being laid into the active segment. count 0: none is open.
@@ -174,7 +175,7 @@ func (l *Log) Append(key, value []byte, ms int64) (offset int64) {
 
 // AppendWithID is Append for a record with an ID, which takes IDOverhead more room.
 func (l *Log) AppendWithID(id *ID, key, value []byte, ms int64) (offset int64) {
-	l.active.ids++
+	l.active.ids.Store(l.active.ids.Load() + 1)
 	return l.append(id, key, value, ms)
 }
 

@@ -16,7 +16,8 @@ const splitsMax = 8
 // mend scans a segment and carries out what the table says about each place where the scan stopped.
 func (r *recovery) mend(i int, p *patient) error {
 	s := p.segment
-	s.index, s.next, s.maxTime, s.ids = newIndex(s.capacity), s.base, neverTime, 0
+	s.index, s.next, s.maxTime = newIndex(s.capacity), s.base, neverTime
+	s.ids.Store(0)
 	p.unsynced, p.kept = s.capacity, 0
 	for from, base := int64(0), s.base; ; {
 		at := scan(p.content[from:], base, p.nextBase, r.synced, func(pos int64, h header) { r.keep(p, from+pos, h) })
@@ -57,7 +58,7 @@ func (r *recovery) keep(p *patient, pos int64, h header) {
 	s.index.add(indexEntry{offset: h.base, position: pos, maxTime: s.maxTime})
 	s.maxTime, s.next = max(s.maxTime, h.maxTime), h.next()
 	p.kept = pos + h.size
-	s.ids += batchIDs(&Batch{h: h, bytes: p.content[pos:p.kept]}, nil)
+	s.ids.Add(batchIDs(&Batch{h: h, bytes: p.content[pos:p.kept]}, nil))
 	r.epoch = max(r.epoch, int64(h.epoch))
 	if h.next() > r.synced {
 		p.unsynced = min(p.unsynced, pos)

@@ -165,7 +165,7 @@ func (r *recovery) run() error {
 // for a file of the size that it had then.
 func (r *recovery) wasFinished(s *segment) bool {
 	_, _, ids, ok := readIndexFiles(r.l.disk, s)
-	s.ids = ids
+	s.ids.Store(ids)
 	return ok && (ids == 0 || hasIDs(r.l.disk, s))
 }
 
@@ -182,6 +182,11 @@ func (r *recovery) publish() error {
 	}
 	if l.active != nil && l.active.next != l.next {
 		panic("BUG: the active segment does not end where the log does")
+	}
+	for _, s := range r.list {
+		if s.finished {
+			_ = l.mapIDs(s) // else they are unlisted, and whoever asks for IDs reads them
+		}
 	}
 	l.segments.Store(&r.list)
 	l.written.Store(l.next)
@@ -334,6 +339,7 @@ func (r *recovery) giveUp() {
 			s.unpin()
 		}
 	}
+	_ = r.l.unmapIDs(nil)
 	r.l.active = nil
 }
 

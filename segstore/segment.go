@@ -32,9 +32,9 @@ type segment struct {
 	next    int64 // offset behind the last record
 	maxTime int64 // greatest event time
 	newest  int64 // retention time of the last append
-	ids     int64 // records with an ID
 	end     atomic.Int64
 
+	ids    atomic.Int64 // records with an ID; the writer's, then Background's
 	filled atomic.Int64 // the end of the last closed batch while the segment grows
 	cut    bool         // end was moved back after a failed sync: readers may hold what is behind it
 
@@ -243,7 +243,7 @@ func writeIndexFiles(d disk.Disk, temporary string, s *segment, entries []indexE
 	if err := writeIDs(d, temporary, s); err != nil {
 		return err
 	}
-	offsets, times := encodeIndex(entries, s.base, s.end.Load(), s.next-1, s.maxTime, s.ids)
+	offsets, times := encodeIndex(entries, s.base, s.end.Load(), s.next-1, s.maxTime, s.ids.Load())
 	return errors.Join(disk.WriteWholeBy(d, temporary, s.offsetPath, offsets), disk.WriteWholeBy(d, temporary, s.timePath, times))
 }
 
@@ -264,20 +264,24 @@ func guard(mapping []byte, f func()) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(old)
-		r := recover()
-		if r == nil {
-			return
+		if r := recover(); r != nil {
+			at, inside := faultIn(r, mapping)
+			if !inside {
+				panic(r)
+			}
+			err = &faultError{at: at}
 		}
-		fault, ok := r.(interface{ Addr() uintptr })
-		if !ok || len(mapping) == 0 {
-			panic(r)
-		}
-		start := uintptr(unsafe.Pointer(&mapping[0]))
-		if fault.Addr() < start || fault.Addr() >= start+uintptr(len(mapping)) {
-			panic(r)
-		}
-		err = &faultError{at: int64(fault.Addr() - start)}
 	}()
 	f()
 	return nil
+}
+
+// faultIn says where in the mapping what was recovered is a page fault, if it is one, and inside.
+func faultIn(recovered any, mapping []byte) (at int64, inside bool) {
+	fault, ok := recovered.(interface{ Addr() uintptr })
+	if !ok || len(mapping) == 0 {
+		return 0, false
+	}
+	start := uintptr(unsafe.Pointer(&mapping[0]))
+	return int64(fault.Addr() - start), fault.Addr() >= start && fault.Addr() < start+uintptr(len(mapping))
 }

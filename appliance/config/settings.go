@@ -113,7 +113,7 @@ var settings = []Setting{
 		func(c *Config) Value { return sizeValue{&c.MinFreeBytes} }},
 	{"max-topics", "Storage", "1000", "the most topics that exist; a record for one more is refused",
 		func(c *Config) Value { return countValue{&c.MaxTopics, 1, 1_000_000} }},
-	{"dedup-memory", "Storage", "64MiB", "memory for the IDs of records (DSP's id, Segment's messageId, Idempotency-Key), about 24 bytes each; 0 stores repeats",
+	{"dedup-memory", "Storage", "64MiB", "memory for the newest IDs of records (DSP's id, Segment's messageId, Idempotency-Key), about 24 bytes each; 0 stores repeats",
 		func(c *Config) Value { return sizeValue{&c.DedupMemory} }},
 	{"dedup-window", "Storage", "24h", "how long a record's ID is remembered, so that its repeat is acknowledged and not stored again",
 		func(c *Config) Value { return durationValue{&c.DedupWindow} }},

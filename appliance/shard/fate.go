@@ -46,10 +46,17 @@ func fateOf(of []int32, w *wait, record int) Fate {
 	return Lost
 }
 
-// claimID asks for a record's ID.
-func (t *Ticket) claimID(r *wire.Record, ack Ack, now int64) (verdict idVerdict) {
-	id := t.fingerprint(r)
-	if verdict = t.set.repeats.claim(id, t.wait.index, ack, now); verdict == idFresh {
+// claimID asks for a record's ID: of the topic's finished segments, and then of the memory. What the former know the latter need not:
+// it has no room to waste.
+func (t *Ticket) claimID(r *wire.Record, topic *Topic, ack Ack, now int64) (verdict idVerdict) {
+	id, repeats := t.fingerprint(r), t.set.repeats
+	for _, l := range topic.logs {
+		if l.log.HasID(&id, now-repeats.window) {
+			repeats.found.Add(1)
+			return idRepeated
+		}
+	}
+	if verdict = repeats.claim(id, t.wait.index, ack, now); verdict == idFresh {
 		t.ids = append(t.ids, claimedID{id: id})
 	}
 	return verdict
@@ -133,31 +140,31 @@ func (s *Set) forgetIDs(l *logState) {
 	}
 }
 
-// learnIDs tells the memory of repeats what the logs hold: of the last window, the newest if there are more than it can remember.
+// learnIDs tells the memory of repeats of the IDs that are not in files: those of segments that still grow.
 func (s *Set) learnIDs() {
 	if s.repeats == nil {
 		return
 	}
-	type found struct {
-		segstore.IDs
-		log *logState
-	}
-	var all []found
+	now := s.clock.now()
 	for _, l := range *s.logs.Load() {
 		for _, ids := range l.log.IDs() {
-			all = append(all, found{ids, l})
+			if ids.Listed || ids.Newest < now-s.repeats.window {
+				continue
+			}
+			if err := ids.Each(func(id segstore.ID) { s.repeats.learn(id, now) }); err != nil {
+				s.o.Logger.Warn("the records' IDs can't be read: their repeats will be stored", "log", l.log.Dir(), "error", err)
+			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b found) int { return int(min(max(a.Newest-b.Newest, -1), 1)) })
-	first, room, since := len(all), s.repeats.room(), s.clock.now()-s.repeats.window
-	for first > 0 && room > 0 && all[first-1].Newest >= since {
-		first--
-		room -= all[first].Count
-	}
-	for i := range all[first:] {
-		f := &all[first+i]
-		if err := f.Each(func(id segstore.ID) { s.repeats.learn(id, f.Newest) }); err != nil {
-			s.o.Logger.Warn("the records' IDs can't be read: their repeats will be stored", "log", f.log.log.Dir(), "error", err)
+}
+
+// listedBefore is the time before which all IDs are in files: when the oldest segment was begun whose IDs are not.
+func (s *Set) listedBefore(now int64) int64 {
+	before := now
+	for _, l := range *s.logs.Load() {
+		if since, some := l.log.UnlistedSince(); some {
+			before = min(before, since)
 		}
 	}
+	return before
 }

@@ -273,3 +273,48 @@ func TestRefusedBatchIsForgotten(t *testing.T) {
 		t.Fatalf("%s, %v", got, err)
 	}
 }
+
+// Ten times more IDs than there is memory for, all within the window: those of finished segments are found in their files, before and
+// after a restart.
+func TestRepeatsBeyondMemory(t *testing.T) {
+	dir := t.TempDir()
+	small := func(o *Options) { o.RepeatBytes, o.SegmentBytes, o.Shards = 1, 64<<10, 2 }
+	s := openSet(t, dir, small)
+	k := s.NewTicket()
+	n := int(10 * s.repeats.room())
+	const batch = 100
+	events := func(from int) (all []string) {
+		for i := from; i < from+batch; i++ {
+			all = append(all, fmt.Sprintf("t record-%d", i))
+		}
+		return all
+	}
+	for from := 0; from < n; from += batch {
+		wantFates(t, s, k, AckDisk, strings.Repeat("k", batch), events(from)...)
+		awaitListed(t, dir)
+	}
+	for range 2 {
+		for from := 0; from < n; from += batch {
+			wantFates(t, s, k, AckDisk, strings.Repeat("r", batch), events(from)...)
+		}
+		closeSet(t, s)
+		s = openSet(t, dir, small)
+		k = s.NewTicket()
+	}
+}
+
+// awaitListed waits until only the segments that still grow have no file of IDs.
+func awaitListed(t *testing.T, dir string) {
+	t.Helper()
+	for deadline := time.Now().Add(AckTimeout); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		segments, err1 := filepath.Glob(filepath.Join(dir, "topics", "*", "*.log"))
+		listed, err2 := filepath.Glob(filepath.Join(dir, "topics", "*", "*.ids"))
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		if len(segments)-len(listed) <= 2 {
+			return
+		}
+	}
+	t.Fatal("segments are not finished")
+}

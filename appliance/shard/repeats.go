@@ -11,19 +11,24 @@ import (
 
 // repeats remembers the IDs of records, so that one that is sent again is acknowledged again and not stored again.
 //
+// It knows the newest: those whose records are being stored or stand in segments that still grow. Once a segment is finished, its IDs
+// are in a file beside it, which is searched in place (segstore.Log.HasID), and may be forgotten here.
+//
 // The memory is bounded: a fixed number of slots, in generations by the time of arrival. The newest generation takes new IDs; when it is
 // full, or has covered its part of the window, the oldest one is emptied and takes its place. So an ID is remembered for the window, and
-// for a seventh of it more at most; with more IDs than there are slots for, the oldest are forgotten early, which is counted: then a late
-// repeat is stored again, and nothing is ever lost.
+// for a seventh of it more at most. With more IDs in growing segments than there are slots for, the oldest are forgotten early, which
+// is counted: then a repeat is stored again, and nothing is ever lost.
 //
-// What is remembered is in the records, too (segstore.ID), so a start learns it anew: see learn.
+// What is remembered is in the records, too, so a start learns it anew: see learnIDs.
 type repeats struct {
 	window  int64 // ms
 	slots   int   // of one generation of one stripe, a power of two
 	stripes [repeatStripes]repeatStripe
+	// listed is the time before which all IDs are in files. It is asked when a generation is emptied.
+	listed func(now int64) int64
 
 	found     atomic.Uint64 // records that were repeats
-	forgotten atomic.Uint64 // IDs forgotten before their time
+	forgotten atomic.Uint64 // IDs forgotten before their time, or perhaps a few of their contemporaries
 }
 
 const (
@@ -68,7 +73,7 @@ const (
 func stateOf(a Ack) uint32 { return repeatDisk - uint32(a) }
 
 // newRepeats makes a memory of at most bytes for a window in ms; nil for none. Pages of it that no ID has touched take no memory.
-func newRepeats(bytes, window int64) *repeats {
+func newRepeats(bytes, window int64, listed func(now int64) int64) *repeats {
 	if bytes <= 0 || window <= 0 {
 		return nil
 	}
@@ -76,7 +81,7 @@ func newRepeats(bytes, window int64) *repeats {
 	for int64(2*slots*repeatStripes*repeatGenerations*repeatSlotBytes) <= bytes {
 		slots *= 2
 	}
-	return &repeats{window: window, slots: slots}
+	return &repeats{window: window, slots: slots, listed: listed}
 }
 
 // idVerdict is what is known of an ID.
@@ -147,11 +152,6 @@ func (r *repeats) forget(id segstore.ID) {
 	}
 }
 
-// room is how many IDs there is room for, about.
-func (r *repeats) room() int64 {
-	return int64(r.slots) * 3 / 4 * repeatStripes * (repeatGenerations - 1)
-}
-
 func (r *repeats) stripe(id *segstore.ID) *repeatStripe { return &r.stripes[id[0]%repeatStripes] }
 
 // find looks for an ID that came at or after since. One that was void is as good as unknown, and its slot is free for it.
@@ -186,7 +186,7 @@ func (r *repeats) add(s *repeatStripe, id *segstore.ID, state uint32, now int64)
 	if g.used > 0 && (4*(g.used+1) > 3*len(g.slots) || now-g.begun >= r.window/(repeatGenerations-1)) {
 		s.current = (s.current + 1) % repeatGenerations
 		g = &s.generations[s.current]
-		if g.newest >= now-r.window {
+		if g.newest >= now-r.window && g.newest >= r.listed(now) {
 			r.forgotten.Add(uint64(g.used))
 		}
 		clear(g.slots)

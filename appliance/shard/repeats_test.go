@@ -15,12 +15,19 @@ func idOf(n uint64) (id segstore.ID) {
 	return id
 }
 
+func nothingListed(int64) int64 { return 0 }
+
+// room is how many IDs there is room for, about.
+func (r *repeats) room() int64 {
+	return int64(r.slots) * 3 / 4 * repeatStripes * (repeatGenerations - 1)
+}
+
 // Random lives of IDs, against a map that forgets nothing: within the window an ID is known, a good while behind it is not, and in
 // between it may be either.
 func TestRepeatsAgainstAModel(t *testing.T) {
 	const window, seed = 7000, 20261126
 	r := rand.New(rand.NewPCG(seed, 0))
-	m := newRepeats(1<<20, window)
+	m := newRepeats(1<<20, window, nothingListed)
 	came, state := map[uint64]int64{}, map[uint64]uint32{}
 	now := int64(1)
 	for step := range 200_000 {
@@ -63,7 +70,7 @@ func TestRepeatsAgainstAModel(t *testing.T) {
 
 // With more IDs than there is room for, the oldest are forgotten, the newest are not, and the memory stays what it was.
 func TestRepeatsForgetTheOldestFirst(t *testing.T) {
-	m := newRepeats(1<<20, 1e9)
+	m := newRepeats(1<<20, 1e9, nothingListed)
 	n := uint64(5 * m.room())
 	for i := range n {
 		if got := m.claim(idOf(i), 1, AckDisk, int64(i)); got != idFresh {
@@ -94,7 +101,7 @@ func TestRepeatsForgetTheOldestFirst(t *testing.T) {
 
 // An ID whose generation was emptied while its record was being stored is known all the same.
 func TestRepeatsSettleWhatWasForgotten(t *testing.T) {
-	m := newRepeats(1, 1000)
+	m := newRepeats(1, 1000, nothingListed)
 	m.claim(idOf(1), 5, AckDisk, 0)
 	for i := uint64(10); i < 10+uint64(20*m.room()); i++ {
 		m.claim(idOf(i), 6, AckDisk, 0)
@@ -111,7 +118,7 @@ func TestRepeatsSettleWhatWasForgotten(t *testing.T) {
 }
 
 func TestNoMemoryForRepeats(t *testing.T) {
-	if newRepeats(0, 1000) != nil || newRepeats(1<<20, 0) != nil {
+	if newRepeats(0, 1000, nothingListed) != nil || newRepeats(1<<20, 0, nothingListed) != nil {
 		t.Error("there is a memory that nobody asked for")
 	}
 }

@@ -85,7 +85,7 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 			if now == 0 {
 				now = t.set.clock.now()
 			}
-			switch t.claimID(r, ack, now) {
+			switch t.claimID(r, topic, ack, now) {
 			case idUnderWay:
 				return ErrUnderWay
 			case idRepeated:

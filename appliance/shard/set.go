@@ -107,7 +107,7 @@ func build(o Options) (*Set, error) {
 	if err := s.openTopics(); err != nil {
 		return nil, err
 	}
-	s.repeats = newRepeats(o.RepeatBytes, o.RepeatWindow.Milliseconds())
+	s.repeats = newRepeats(o.RepeatBytes, o.RepeatWindow.Milliseconds(), s.listedBefore)
 	s.learnIDs()
 	return s, nil
 }

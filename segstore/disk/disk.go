@@ -35,7 +35,7 @@ type File interface {
 	Size() (int64, error)
 	// Map maps the first size bytes, shared. Stores into a writable mapping reach the file in any order, at any time.
 	Map(size int64, write bool) ([]byte, error)
-	Unmap(mapping []byte) error
+	Unmap(mapping []byte) error // a mapping outlives Close
 	ReadAt(p []byte, off int64) (int, error)
 	WriteAt(p []byte, off int64) (int, error)
 	// Allocate makes sure that the first size bytes have space.

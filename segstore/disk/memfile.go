@@ -193,7 +193,8 @@ func (h *memHandle) Map(size int64, write bool) ([]byte, error) {
 	return h.f.data[:size:size], nil
 }
 
-func (h *memHandle) Unmap([]byte) error { return h.call("unmap", false) }
+// Unmap works on a closed file, too: a mapping outlives it.
+func (h *memHandle) Unmap([]byte) error { return h.d.call("unmap", h.path) }
 
 func (h *memHandle) ReadAt(p []byte, off int64) (int, error) {
 	if err := h.call("read", false); err != nil || len(p) == 0 {
