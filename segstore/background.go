@@ -63,8 +63,7 @@ func (l *Log) prepare() error {
 // Nothing here touches what is synced: should the trim be lost in a crash, recovery finds zeros where it expects them.
 func (l *Log) finish(s *segment) error {
 	s.finished = true // whatever fails below, the segment itself is whole
-	end := s.end.Load()
-	err := s.file.Truncate(end)
+	err := s.file.Truncate(trimmedSize(s.end.Load()))
 	listed := writeIndexFiles(l.disk, l.indexTemporary, s, s.index.all())
 	err = errors.Join(err, listed, l.disk.SetTime(s.path, s.newest))
 	if listed == nil {

@@ -20,14 +20,22 @@ func (r *recovery) mend(i int, p *patient) error {
 	s.ids.Store(0)
 	p.unsynced, p.kept = s.capacity, 0
 	for from, base := int64(0), s.base; ; {
-		at := scan(p.content[from:], base, p.nextBase, r.synced, func(pos int64, h header) { r.keep(p, from+pos, h) })
+		at := scan(p.content[from:], base, p.nextBase, r.synced, p.torn, func(pos int64, h header) { r.keep(p, from+pos, h) })
 		at.position, at.resume = at.position+from, at.resume+from
+		p.extendable = at.verdict == end || at.verdict == cut
+		if p.extendable && p.torn && at.expected != p.nextBase {
+			if _, known := knownGap(r.l.disk, r.l.dir, at.expected, p.nextBase); known {
+				p.torn = false // what is missing was given up by a failed sync, and the log went on behind it
+				return r.mend(i, p)
+			}
+			if err := r.setLaterAside(i); err != nil {
+				return err
+			}
+		}
 		switch at.verdict {
 		case end:
-			p.extendable = true
 			return nil
 		case cut:
-			p.extendable = true
 			r.cutTail(p, at)
 			return nil
 		case damage:
@@ -99,6 +107,21 @@ func (r *recovery) cutTail(p *patient, at place) {
 	}
 	r.l.report(Finding{Path: p.path, Position: at.position, First: at.expected, Next: at.expected, Bytes: torn, Kind: TornTail,
 		Text: at.reason + ": cut, it was never acknowledged as safe"})
+}
+
+// setLaterAside takes the segments behind the torn segment i out of the log: nothing in them was acknowledged. It is on disk before
+// anything else is: a checkpoint of this start, and one of them come back, would look like records that were lost.
+func (r *recovery) setLaterAside(i int) error {
+	for n := len(r.list) - 1; n > i; n-- {
+		s := r.list[n]
+		if err := r.l.disk.Rename(s.path, s.path+cutSuffix); err != nil {
+			return err
+		}
+		r.l.report(Finding{Path: s.path, First: s.base, Next: s.base, Bytes: s.capacity, Kind: TornTail,
+			Text: "the segment before it ends early: set aside, it was never acknowledged as safe"})
+		r.list = r.list[:n]
+	}
+	return r.l.disk.SyncDir(r.l.dir)
 }
 
 // saveAside copies bytes of a segment to a file of their own and says whether that succeeded. When it does not, for want of space as

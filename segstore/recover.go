@@ -28,7 +28,7 @@ func open(dir string, o Options, all bool) (*Log, error) {
 	if err := l.disk.MakeDir(dir); err != nil {
 		return nil, err
 	}
-	synced, epoch, _, err := readCheckpoint(l.disk, dir)
+	synced, epoch, known, err := readCheckpoint(l.disk, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +37,9 @@ func open(dir string, o Options, all bool) (*Log, error) {
 		return nil, err
 	}
 	r := recovery{l: l, synced: synced, epoch: epoch, list: list, all: all}
+	if known {
+		r.lastRun = epoch
+	}
 	if err := r.run(); err != nil {
 		r.giveUp()
 		return nil, fmt.Errorf("segstore: recovering %s: %w", dir, err)
@@ -126,9 +129,11 @@ type recovery struct {
 	l      *Log
 	synced int64
 	epoch  int64 // the highest seen
-	list   []*segment
-	all    bool // read every segment, whatever the checkpoint says
-	splits int
+	// lastRun is the epoch of the run that ended, 0 when the checkpoint does not tell.
+	lastRun int64
+	list    []*segment
+	all     bool // read every segment, whatever the checkpoint says
+	splits  int
 }
 
 func (r *recovery) run() error {
@@ -156,7 +161,7 @@ func (r *recovery) run() error {
 		if err := r.segment(i); err != nil {
 			return err
 		}
-		first += len(r.list) - before
+		first += max(0, len(r.list)-before)
 	}
 	return r.publish()
 }
@@ -214,6 +219,7 @@ func (r *recovery) dropReplaced() {
 type patient struct {
 	*segment
 	nextBase int64  // of the segment behind it, -1 when it is the last
+	torn     bool   // see tornRoll
 	content  []byte // what is scanned: the mapping, or a copy of what can be read of it
 	copied   bool   // the latter: some pages can't be read
 	// spoilt: something that is wrong stays in the file as it is, because it can't be read or could not be set aside. It is never
@@ -230,6 +236,7 @@ func (r *recovery) segment(i int) error {
 	p := &patient{segment: s, nextBase: -1}
 	if i+1 < len(r.list) {
 		p.nextBase = r.list[i+1].base
+		p.torn = tornRoll(r.l.disk, s, r.list[i+1], r.lastRun)
 	}
 	if s.capacity == 0 {
 		r.emptySegment(p)
@@ -307,7 +314,7 @@ func (r *recovery) settle(i int, p *patient) error {
 	}
 	s.end.Store(p.kept)
 	if !p.spoilt && s.capacity > p.kept {
-		if err := errors.Join(s.file.Truncate(p.kept), r.l.disk.SetTime(s.path, s.newest)); err != nil {
+		if err := errors.Join(s.file.Truncate(trimmedSize(p.kept)), r.l.disk.SetTime(s.path, s.newest)); err != nil {
 			r.l.report(Finding{Path: s.path, Position: p.kept, Kind: Gap, Text: "can't be trimmed: " + err.Error()})
 		}
 	}

@@ -7,7 +7,7 @@ package segstore
 //	batch     a whole, sound batch stands here and begins at expected
 //	reached   a later segment begins at expected
 //	synced    expected is below the checkpoint: it was once reported to be on disk
-//	later     a later segment exists
+//	later     a later segment exists, and this one may be taken for whole (see tornRoll)
 //	zeros     nothing but zeros stands from here to the end of the file
 //	sound     sound batches stand further on in this file (see findSound)
 //
@@ -84,8 +84,8 @@ type place struct {
 }
 
 // scan walks one segment from its start and calls kept for each batch it keeps. It stops where the table says anything else.
-// nextBase is the base of the segment behind it, or -1; synced is the checkpoint, or 0.
-func scan(data []byte, base, nextBase, synced int64, kept func(pos int64, h header)) place {
+// nextBase is the base of the segment behind it, or -1; synced is the checkpoint, or 0; torn says that the later segments don't count.
+func scan(data []byte, base, nextBase, synced int64, torn bool, kept func(pos int64, h header)) place {
 	pos, expected := int64(0), base
 	for {
 		h, wrong := checkBatch(data[pos:])
@@ -95,7 +95,7 @@ func scan(data []byte, base, nextBase, synced int64, kept func(pos int64, h head
 		if wrong == "" && nextBase >= 0 && h.next() > nextBase {
 			wrong = "the batch reaches into the next segment"
 		}
-		f := facts{batch: wrong == "", reached: expected == nextBase, synced: expected < synced, later: nextBase >= 0}
+		f := facts{batch: wrong == "", reached: expected == nextBase, synced: expected < synced, later: nextBase >= 0 && !torn}
 		at := place{position: pos, expected: expected, reason: wrong}
 		if !f.batch && !f.reached {
 			f.zeros = allZero(data[pos:])

@@ -243,7 +243,7 @@ func writeIndexFiles(d disk.Disk, temporary string, s *segment, entries []indexE
 	if err := writeIDs(d, temporary, s); err != nil {
 		return err
 	}
-	offsets, times := encodeIndex(entries, s.base, s.end.Load(), s.next-1, s.maxTime, s.ids.Load())
+	offsets, times := encodeIndex(entries, s.base, trimmedSize(s.end.Load()), s.next-1, s.maxTime, s.ids.Load())
 	return errors.Join(disk.WriteWholeBy(d, temporary, s.offsetPath, offsets), disk.WriteWholeBy(d, temporary, s.timePath, times))
 }
 

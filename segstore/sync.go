@@ -17,6 +17,7 @@ type syncState struct {
 	generation atomic.Int64
 	failed     atomic.Int64
 	syncMu     sync.Mutex // orders Sync against abandon and Close
+	unmarked   error      // the writer's, while it moves on: why the last segment's file does not end where the segment does
 	checkpoint checkpoint
 }
 
@@ -44,7 +45,11 @@ func (l *Log) Sync() error {
 		}
 		// Asked before the sync: a segment is only called durable when nothing can have been written to it since.
 		sealed := s.sealed()
-		if err := l.syncSegment(s); err != nil {
+		err := l.syncSegment(s)
+		if err == nil && sealed {
+			err = l.markWhole(s)
+		}
+		if err != nil {
 			l.failed.Store(l.generation.Load() + 1)
 			l.poisoned.Store(true)
 			l.report(Finding{Path: s.path, First: l.synced.Load(), Next: l.written.Load(), Kind: SyncFailed, Text: err.Error()})
@@ -61,10 +66,10 @@ func (l *Log) Sync() error {
 }
 
 // settleSealed calls segments durable that were synced to their end before they were sealed. The caller holds syncMu: none is
-// being synced.
+// being synced. What can't be marked as whole is left to the next Sync.
 func (l *Log) settleSealed() {
 	for _, s := range l.list() {
-		if !s.durable.Load() && s.sealed() && s.next <= l.synced.Load() {
+		if !s.durable.Load() && s.sealed() && s.next <= l.synced.Load() && l.markWhole(s) == nil {
 			s.durable.Store(true)
 		}
 	}
@@ -118,6 +123,10 @@ func (l *Log) abandon() error {
 	l.giveUpUnsynced(fresh, keep)
 	found := Finding{Path: fresh.path, First: keep, Next: fresh.base, Kind: GivenUp, Text: "records whose sync failed were given up"}
 	noted := writeGap(l.disk, l.dir, found)
+	if l.unmarked != nil && noted != nil { // the next start would take it for a torn tail, and what follows with it
+		return fmt.Errorf("segstore: beginning anew after a failed sync: %w", errors.Join(l.unmarked, noted))
+	}
+	l.unmarked = nil
 	if err := l.disk.SyncDir(l.dir); err != nil {
 		return fmt.Errorf("segstore: beginning anew after a failed sync: %w", err)
 	}
@@ -163,11 +172,11 @@ func (l *Log) cutBack(s *segment, keep int64) {
 	s.index.truncate(position)
 	s.next, s.cut = keep, true
 	s.end.Store(position)
-	if !l.heldBehindEnd(s) {
-		if err := errors.Join(s.file.Truncate(position), s.file.Sync()); err != nil {
-			l.report(Finding{Path: s.path, Position: position, First: keep, Next: keep, Kind: GivenUp,
-				Text: "could not be cut off for sure, a crash may bring it back: " + err.Error()})
-		}
+	if l.heldBehindEnd(s) {
+		l.unmarked = errors.New("readers hold what is to be cut off " + s.path)
+	} else if l.unmarked = l.markWhole(s); l.unmarked != nil {
+		l.report(Finding{Path: s.path, Position: position, First: keep, Next: keep, Kind: GivenUp,
+			Text: "could not be cut off for sure, a crash may bring it back: " + l.unmarked.Error()})
 	}
 	s.durable.Store(true)
 }

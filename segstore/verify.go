@@ -109,17 +109,21 @@ type verifier struct {
 	disk   disk.Disk
 	dir    string
 	synced int64
+	epoch  int64 // of the last run; 0 when nobody knows
 	sum    *Summary
+	torn   bool // the segment at hand: see tornRoll
 	report func(Finding)
 	batch  func(string, int64, Batch) error
 }
 
 func (v *verifier) log() error {
-	synced, _, _, err := readCheckpoint(v.disk, v.dir)
+	synced, epoch, known, err := readCheckpoint(v.disk, v.dir)
 	if err != nil {
 		return err
 	}
-	v.synced = synced
+	if v.synced = synced; known {
+		v.epoch = epoch
+	}
 	list, _, err := readSegments(v.disk, v.dir)
 	if err != nil {
 		return err
@@ -129,6 +133,7 @@ func (v *verifier) log() error {
 		if i+1 < len(list) {
 			nextBase = list[i+1].base
 		}
+		v.torn = nextBase >= 0 && tornRoll(v.disk, s, list[i+1], v.epoch)
 		if err := v.segment(s, nextBase); errors.Is(err, os.ErrNotExist) {
 			continue // retention took it meanwhile
 		} else if err != nil {
@@ -155,7 +160,7 @@ func (v *verifier) segment(s *segment, nextBase int64) error {
 	for {
 		var at place
 		err := guard(s.data, func() {
-			at = scan(s.data[from:], base, nextBase, v.synced, func(pos int64, h header) {
+			at = scan(s.data[from:], base, nextBase, v.synced, v.torn, func(pos int64, h header) {
 				v.sum.Batches++
 				v.sum.Records += int64(h.count)
 				v.sum.Bytes += h.size

@@ -1,0 +1,99 @@
+package segstore
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"penstock/segstore/disk"
+)
+
+// A power cut behind a roll keeps the new segment's name, which some other log's sync took to the disk with it, and loses the end of the
+// old segment. Nothing of that end was acknowledged, and nothing in the new segment: that is a torn tail, and no hole.
+func TestPowerCutBehindARollLeavesNoHole(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	f.add(0, 3)
+	f.must(f.Sync())
+	next := int64(3)
+	for ; len(f.list()) == 1; next += 3 {
+		f.add(next, next+3)
+	}
+	d := f.disk.(*disk.Mem)
+	g := openLog(t, d.Crash(func(int) bool { return true }, func(string, int) bool { return false }), testOptions())
+	g.survivors(3, next)
+}
+
+// The same, but the new segment was acknowledged: then the old one was, too, and what is missing of it is no torn tail.
+func TestRotBeforeAnAcknowledgedRollIsDamage(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	next := int64(0)
+	for ; len(f.list()) < 2; next += 3 {
+		f.add(next, next+3)
+	}
+	f.must(f.Sync())
+	d := f.disk.(*disk.Mem).Crash(func(int) bool { return false }, func(string, int) bool { return false })
+	first := segmentPath(f.dir, 0)
+	if size := len(d.File(first).Bytes()); size%pageBytes == 0 {
+		t.Fatalf("the first segment was not marked: it has %d bytes", size)
+	}
+	second := f.list()[1].base
+	content := bytes.Clone(d.File(first).Bytes())
+	clear(content[len(content)-200:]) // rot in its last batches
+	d.Put(first, content)
+	d.Put(f.dir+"/"+checkpointName, []byte(encodedCheckpoint(0, 1))) // a checkpoint that was never written back
+	g := openLog(t, d, testOptions())
+	there, _ := g.read()
+	if n := len(there); n == 0 || there[n-1].first != second || there[n-1].next != next {
+		t.Fatalf("of %d acknowledged records from %d on there are %v; found %v", next, second, there, g.findings)
+	}
+}
+
+// A batch that ends with a page: the mark is a byte behind it.
+func TestMarkOfASegmentOfWholePages(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	f.addSynced(0, 1)
+	room := int(pageBytes - f.pos%pageBytes)
+	for size := room; ; size-- {
+		if size < 0 {
+			t.Fatal("no size fits")
+		}
+		n := BatchOverhead + putRecord(make([]byte, size+RecordOverhead), 0, 0, nil, nil, make([]byte, size))
+		if n == room {
+			f.must(f.Reserve(int64(size + RecordOverhead)))
+			f.Append(nil, make([]byte, size), 0)
+			f.Commit()
+			break
+		}
+	}
+	if f.pos != pageBytes {
+		t.Fatalf("the segment has %d bytes", f.pos)
+	}
+	f.must(f.roll(BatchOverhead))
+	f.must(f.Sync())
+	f.must(f.Background())
+	d := f.disk.(*disk.Mem)
+	if n := len(d.File(segmentPath(f.dir, 0)).Bytes()); n != pageBytes+1 {
+		t.Fatalf("its file has %d bytes", n)
+	}
+	f.Reserve(100)
+	f.Append(nil, []byte("behind"), 0)
+	f.Commit()
+	f.must(f.Sync())
+	for range 2 {
+		c := f.Cursor(0)
+		for want := int64(0); want < 3; want++ {
+			if b, err := c.Next(); err != nil || b.Base() != want {
+				t.Fatalf("offset %d: %d, %v", want, b.Base(), err)
+			}
+		}
+		if _, err := c.Next(); !errors.Is(err, ErrTail) {
+			t.Fatal(err)
+		}
+		c.Close()
+		f.reopen()
+		f.quiet()
+	}
+	if sum := verifyMem(t, d, f.dir); sum.Findings > 0 {
+		t.Fatalf("verify: %+v", sum)
+	}
+}
