@@ -54,7 +54,7 @@ func (v *verifier) readPage(topic, shard int, seen *shardSeen, limit int64) erro
 	for {
 		line, err := v.lines.ReadSlice('\n')
 		if err == io.EOF && len(line) == 0 {
-			return v.trailers(url, r, shardID{topic, shard}, seen)
+			return v.trailers(url, r)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", url, err)
@@ -182,4 +182,17 @@ func (v *verifier) firsts() (sum int64, err error) {
 		}
 	}
 	return sum, nil
+}
+
+// trailers holds the server to what it says about the page itself. The fields are trailers of a long page and headers of a short one.
+func (v *verifier) trailers(url string, r *http.Response) error {
+	for _, fields := range []http.Header{r.Header, r.Trailer} {
+		if lost := fields.Get("Penstock-Lost"); lost != "" {
+			v.problem("%s: the server says that it lost %s", url, lost)
+		}
+		if text := fields.Get("Penstock-Error"); text != "" {
+			return fmt.Errorf("%s: %s", url, text)
+		}
+	}
+	return nil
 }

@@ -201,17 +201,11 @@ func (t *torture) startAndVerify() error {
 	}
 	t.sum.restarted(time.Since(began))
 	if t.verifier == nil {
-		t.verifier = t.newVerifier()
+		t.verifier = newVerifier(t.book, t.server.admin, t.hashSeed)
 		return createTopics(t.book.w, t.server.admin)
 	}
 	t.verifier.admin = t.server.admin
 	return t.check(t.verifier)
-}
-
-func (t *torture) newVerifier() *verifier {
-	v := newVerifier(t.book, t.server.admin, t.hashSeed)
-	v.holesMayBe = t.disk != nil // a kill leaves the page cache, and no holes
-	return v
 }
 
 func (t *torture) check(v *verifier) error {
@@ -230,7 +224,7 @@ func (t *torture) rest(end func() error) error {
 	if err := t.startAndVerify(); err != nil {
 		return err
 	}
-	again := t.newVerifier()
+	again := newVerifier(t.book, t.server.admin, t.hashSeed)
 	if err := again.awaitRetention(); err != nil {
 		return err
 	}
@@ -260,6 +254,6 @@ func (t *torture) account() {
 	s.Seconds = time.Since(t.began).Seconds()
 	s.CycleMean = 1e3 * s.Seconds / float64(max(1, s.Cycles))
 	if t.verifier != nil {
-		s.Verified, s.Sighted, s.Holes = t.verifier.Records, t.verifier.Sighted, t.verifier.Holes
+		s.Verified, s.Sighted = t.verifier.Records, t.verifier.Sighted
 	}
 }
