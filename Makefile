@@ -3,10 +3,12 @@
 GO ?= go
 FUZZTIME ?= 60s
 CYCLES ?= 10000
+CUTS ?= 5000
+TORN ?= 2000
 SEED ?= 1
 EVENTS ?= 5000000
 
-.PHONY: help build check test race clients fuzz bench load torture mallocs
+.PHONY: help build check test race clients fuzz bench load torture kills cuts torn mallocs
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -41,9 +43,21 @@ load: build ## EVENTS (5 million) events through the real binary, read back and 
 	$(GO) build -o benchmarks/load/load ./benchmarks/load
 	benchmarks/load/load self --bin ./penstock --events $(EVENTS) --seed $(SEED)
 
-torture: build ## CYCLES (10,000) kill -9 under load; nothing acknowledged may be lost
+torture: kills cuts torn ## all of the long tortures with the real binary
+
+kills: build ## CYCLES (10,000) kill -9 under load; nothing acknowledged may be lost
 	$(GO) build -o benchmarks/load/load ./benchmarks/load
 	benchmarks/load/load torture --bin ./penstock --cycles $(CYCLES) --seed $(SEED)
+
+cuts: build ## CUTS (5,000) power cuts on ext4 and as many on xfs; needs root
+	$(GO) build -o benchmarks/load/load ./benchmarks/load
+	benchmarks/load/load torture --bin ./penstock --power shutdown --fs ext4 --cycles $(CUTS) --seed $(SEED)
+	benchmarks/load/load torture --bin ./penstock --power shutdown --fs xfs --cycles $(CUTS) --seed $(SEED)
+
+torn: build ## TORN (2,000) power cuts that tear and reorder sectors; needs root and FUSE
+	$(GO) build -o benchmarks/load/load ./benchmarks/load
+	$(GO) build -C benchmarks/fuseblk -o $(CURDIR)/fuseblk .
+	benchmarks/load/load torture --bin ./penstock --power fuse --fuseblk ./fuseblk --cycles $(TORN) --seed $(SEED)
 
 mallocs: ## a million requests of one event and a million of 64 KiB against the process's own malloc counter
 	PENSTOCK_BATCHES=1000000 $(GO) test -count=1 -timeout 60m -v -run TestMallocs ./appliance/e2e
