@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"path/filepath"
 	"runtime"
@@ -96,6 +97,9 @@ func build(o Options) (*Set, error) {
 	if s.clock, err = openClock(s.disk, filepath.Join(o.Dir, "clock"), o.Times); err != nil {
 		return nil, err
 	}
+	if err := s.syncDirs(); err != nil {
+		return nil, err
+	}
 	for range o.Shards {
 		w, err := newWriter(s, o.RingBytes)
 		if err != nil {
@@ -110,6 +114,15 @@ func build(o Options) (*Set, error) {
 	s.repeats = newRepeats(o.RepeatBytes, o.RepeatWindow.Milliseconds(), s.listedBefore)
 	s.learnIDs()
 	return s, nil
+}
+
+// syncDirs puts the names on disk of the directories that everything is in: at every start, since the one that made them may have been
+// killed before. A parent that we may not read was made by somebody else, long ago.
+func (s *Set) syncDirs() error {
+	if err := s.disk.SyncDir(filepath.Dir(s.o.Dir)); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return s.disk.SyncDir(s.o.Dir)
 }
 
 // start starts the goroutines.
