@@ -54,8 +54,10 @@ func openClock(d disk.Disk, path string, times Times) (*clock, error) {
 	case fields == 0 || stored <= 0:
 	case fields == 3 && times.Name != "" && name == times.Name && boot <= c.boot:
 		c.base = stored + c.boot - boot // the machine has run on since: no need to ask the wall
-	default:
+	case fields == 3 && times.Name != "" && name != times.Name:
 		c.base = resume(stored, c.base, c.boot)
+	default: // whether it was restarted is not known, so how long it has been up says nothing
+		c.base = resume(stored, c.base, 0)
 	}
 	return c, nil
 }

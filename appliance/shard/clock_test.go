@@ -72,6 +72,22 @@ func TestClockCountsOnlyTimeItCanBelieve(t *testing.T) {
 	}
 }
 
+// On a machine that does not tell its starts apart, how long it has been up makes nothing older.
+func TestClockOfAMachineWithoutStarts(t *testing.T) {
+	d := disk.NewMem()
+	m := &fakeTimes{wall: 1000 * day, boot: 30 * day}
+	for range 3 {
+		c := reopenedClock(t, d, m)
+		if got := c.now(); got != m.wall {
+			t.Errorf("the clock is off by %d ms", got-m.wall)
+		}
+		if err := c.note(); err != nil {
+			t.Fatal(err)
+		}
+		m.wall, m.boot = m.wall+hour, m.boot+hour
+	}
+}
+
 // A clock file that an earlier version wrote, that is cut short, or that is none.
 func TestClockFilesOfAllSorts(t *testing.T) {
 	const wall, boot = 1000 * day, hour / 2
@@ -80,9 +96,11 @@ func TestClockFilesOfAllSorts(t *testing.T) {
 		want          int64
 	}{
 		{"of an earlier version", "00000000086396400000\n", wall},
-		{"of an earlier version, of long ago", "00000000000086400000\n", day + boot},
-		{"from the future", "00000000090000000000\n", 90000000000 + boot},
-		{"cut within the first number", "000000000863", 863 + boot},
+		{"of an earlier version, of long ago", "00000000000086400000\n", day},
+		{"from the future", "00000000090000000000\n", 90000000000},
+		{"cut within the first number", "000000000863", 863},
+		{"of another start, of long ago", "00000000000086400000 00000000000000001000 two                                 \n", day + boot},
+		{"of another start, from the future", "00000000090000000000 00000000000000001000 two                                 \n", 90000000000 + boot},
 		{"of another start", "00000000086396400000 00000000000000001000 two                                 \n", wall},
 		{"of this start, but later", "00000000086396400000 00000000099999999999 one                                 \n", wall},
 		{"of this start", "00000000086396400000 00000000000000001000 one                                 \n", 86396400000 + boot - 1000},
