@@ -59,21 +59,24 @@ func (l *Log) prepare() error {
 	return nil
 }
 
-// finish trims a sealed segment to its batches, writes its index, stamps it with its age and gives the writer's pin back.
-// Nothing here touches what is synced: should the trim be lost in a crash, recovery finds zeros where it expects them.
+// finish trims a sealed segment to its batches, stamps it with its age, writes its index and gives the writer's pin back.
+// Nothing here touches what is synced: should the trim be lost in a crash, recovery finds zeros where it expects them. The index comes
+// last: where there is one, the file's time is believed.
 func (l *Log) finish(s *segment) error {
 	s.finished = true // whatever fails below, the segment itself is whole
 	err := s.file.Truncate(trimmedSize(s.end.Load()))
-	listed := writeIndexFiles(l.disk, l.indexTemporary, s, s.index.all())
-	err = errors.Join(err, listed, l.disk.SetTime(s.path, s.newest))
+	listed := l.disk.SetTime(s.path, s.newest)
 	if listed == nil {
-		err = errors.Join(err, l.mapIDs(s))
+		listed = writeIndexFiles(l.disk, l.indexTemporary, s, s.index.all())
+	}
+	if listed == nil {
+		listed = l.mapIDs(s)
 	}
 	s.mu.Lock()
 	s.index = nil // read again from its file when wanted
 	s.mu.Unlock()
 	s.unpin()
-	return err
+	return errors.Join(err, listed)
 }
 
 // Retire removes segments whose last record came before cutoff (retention clock, ms), oldest first; the last segment always stays.
@@ -154,7 +157,8 @@ func (l *Log) finishDrop() error {
 	return err
 }
 
-// RetireAside removes files that recovery or a failed sync set aside before cutoff.
+// RetireAside removes files that recovery or a failed sync set aside before cutoff, and then the reasons for offsets that are missing
+// before First.
 func (l *Log) RetireAside(cutoff int64) error {
 	names, err := l.disk.ReadDir(l.dir)
 	if err != nil {
@@ -162,7 +166,13 @@ func (l *Log) RetireAside(cutoff int64) error {
 	}
 	for _, name := range names {
 		path := filepath.Join(l.dir, name)
-		if ext := filepath.Ext(name); ext != cutSuffix && ext != damagedSuffix && ext != gapSuffix {
+		switch filepath.Ext(name) {
+		case cutSuffix, damagedSuffix:
+		case gapSuffix:
+			if first, ok := parseGapName(name); ok && first >= l.First() {
+				continue
+			}
+		default:
 			continue
 		}
 		if ms, e := l.disk.Time(path); e == nil && ms < cutoff {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"strconv"
+	"strings"
 
 	"penstock/segstore/disk"
 )
@@ -67,23 +69,42 @@ func gapPath(dir string, first int64) string {
 	return filepath.Join(dir, fmt.Sprintf("%020d%s", first, gapSuffix))
 }
 
-func writeGap(d disk.Disk, dir string, f Finding) error {
+// parseGapName is the other way round.
+func parseGapName(name string) (first int64, ok bool) {
+	digits, found := strings.CutSuffix(name, gapSuffix)
+	first, err := strconv.ParseInt(digits, 10, 64)
+	return first, found && err == nil
+}
+
+// writeGap notes why a finding's offsets are missing. now is the retention clock's.
+func writeGap(d disk.Disk, dir string, f Finding, now int64) error {
 	content, err := json.Marshal(gap{First: f.First, Next: f.Next, Kind: f.Kind.String(), Reason: f.Text})
 	if err != nil {
 		return err
 	}
-	return disk.WriteWhole(d, gapPath(dir, f.First), append(content, '\n'))
+	path := gapPath(dir, f.First)
+	if err := disk.WriteWhole(d, path, append(content, '\n')); err != nil {
+		return err
+	}
+	_ = d.SetTime(path, now) // else the machine's clock says when it may go
+	return nil
 }
 
-// knownGap tells why [first, next) is missing, if that was noted.
+// knownGap tells why [first, next) is missing, if that was noted: all of it at once, or piece by piece, one behind the other.
 func knownGap(d disk.Disk, dir string, first, next int64) (reason string, ok bool) {
-	content, err := readFile(d, gapPath(dir, first))
-	if err != nil {
-		return "", false
+	for at := first; at < next; {
+		content, err := readFile(d, gapPath(dir, at))
+		if err != nil {
+			return "", false
+		}
+		var g gap
+		if json.Unmarshal(content, &g) != nil || g.First != at || g.Next <= at {
+			return "", false
+		}
+		if at = g.Next; reason != "" {
+			reason += "; "
+		}
+		reason += g.Kind + ": " + g.Reason
 	}
-	var g gap
-	if json.Unmarshal(content, &g) != nil || g.First != first || g.Next < next {
-		return "", false
-	}
-	return g.Kind + ": " + g.Reason, true
+	return reason, true
 }

@@ -84,8 +84,9 @@ type openBatch struct {
 	count    int32
 }
 
-// First is the oldest offset kept; Next when nothing is.
-func (l *Log) First() int64 { return l.first.Load() }
+// First is the oldest offset kept; Next when nothing is. While what could not be synced is being given up, the segments may begin
+// behind Synced already.
+func (l *Log) First() int64 { return min(l.first.Load(), l.synced.Load()) }
 
 // Written is the offset behind the last closed batch.
 func (l *Log) Written() int64 { return l.written.Load() }

@@ -89,7 +89,7 @@ func (r *recovery) missing(path string, at place, next int64) {
 		return
 	}
 	r.l.report(f)
-	if err := writeGap(r.l.disk, r.l.dir, f); err != nil {
+	if err := writeGap(r.l.disk, r.l.dir, f, r.l.o.Now()); err != nil {
 		f.Kind, f.Text = Gap, "why they are missing could not be noted: "+err.Error()
 		r.l.report(f)
 	}
@@ -135,6 +135,7 @@ func (r *recovery) saveAside(s *segment, content []byte, from, to int64, suffix 
 		r.l.report(Finding{Path: s.path, Position: from, Bytes: to - from, Kind: Gap, Text: "can't keep a copy of these bytes: " + err.Error()})
 		return false
 	}
+	_ = r.l.disk.SetTime(path, r.l.o.Now()) // else the machine's clock says when it may go
 	return true
 }
 

@@ -44,15 +44,16 @@ func open(dir string, o Options, all bool) (*Log, error) {
 		r.giveUp()
 		return nil, fmt.Errorf("segstore: recovering %s: %w", dir, err)
 	}
+	// What is recovered, and why offsets are missing, may have a name that no directory sync has ever covered, the log's own directory
+	// included. The checkpoint comes after that: it speaks of what is on disk.
+	if err := errors.Join(l.disk.SyncDir(dir), l.disk.SyncDir(filepath.Dir(dir))); err != nil {
+		r.giveUp()
+		return nil, err
+	}
 	l.checkpoint.epoch = r.epoch + 1
 	l.epoch = int32(l.checkpoint.epoch)
 	if err := l.checkpoint.open(l.disk, dir, l.next); err != nil { // a hint: on a full disk the log starts without it
 		l.report(Finding{Path: filepath.Join(dir, checkpointName), Kind: Gap, Text: "the checkpoint can't be written: " + err.Error()})
-	}
-	// What is recovered may have a name that no directory sync has ever covered, the log's own directory included.
-	if err := errors.Join(l.disk.SyncDir(dir), l.disk.SyncDir(filepath.Dir(dir))); err != nil {
-		r.giveUp()
-		return nil, errors.Join(err, l.checkpoint.close())
 	}
 	return l, nil
 }
@@ -253,7 +254,8 @@ func (r *recovery) segment(i int) error {
 	}
 	s.file, s.data, s.pins = f, data, 1
 	p.content = data
-	err = guard(data, func() { err = r.mend(i, p) })
+	var mended error
+	err = errors.Join(guard(data, func() { mended = r.mend(i, p) }), mended)
 	var fault *faultError
 	if errors.As(err, &fault) {
 		p.content, p.copied, p.spoilt = salvage(f, s.capacity), true, true
@@ -314,11 +316,13 @@ func (r *recovery) settle(i int, p *patient) error {
 	}
 	s.end.Store(p.kept)
 	if !p.spoilt && s.capacity > p.kept {
-		if err := errors.Join(s.file.Truncate(trimmedSize(p.kept)), r.l.disk.SetTime(s.path, s.newest)); err != nil {
+		if err := s.file.Truncate(trimmedSize(p.kept)); err != nil {
 			r.l.report(Finding{Path: s.path, Position: p.kept, Kind: Gap, Text: "can't be trimmed: " + err.Error()})
 		}
 	}
-	_ = writeIndexFiles(r.l.disk, r.l.indexTemporary, s, s.index.all()) // a hint, made again at the next start
+	if r.l.disk.SetTime(s.path, s.newest) == nil {
+		_ = writeIndexFiles(r.l.disk, r.l.indexTemporary, s, s.index.all()) // a hint, made again at the next start
+	}
 	s.durable.Store(true)
 	s.finished = true
 	s.unpin()

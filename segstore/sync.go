@@ -6,6 +6,8 @@ import (
 	"math"
 	"sync"
 	"sync/atomic"
+
+	"penstock/segstore/disk"
 )
 
 // syncState is what the syncer and the writer share about durability.
@@ -122,7 +124,7 @@ func (l *Log) abandon() error {
 	fresh := l.active
 	l.giveUpUnsynced(fresh, keep)
 	found := Finding{Path: fresh.path, First: keep, Next: fresh.base, Kind: GivenUp, Text: "records whose sync failed were given up"}
-	noted := writeGap(l.disk, l.dir, found)
+	noted := writeGap(l.disk, l.dir, found, l.o.Now())
 	if l.unmarked != nil && noted != nil { // the next start would take it for a torn tail, and what follows with it
 		return fmt.Errorf("segstore: beginning anew after a failed sync: %w", errors.Join(l.unmarked, noted))
 	}
@@ -172,9 +174,12 @@ func (l *Log) cutBack(s *segment, keep int64) {
 	s.index.truncate(position)
 	s.next, s.cut = keep, true
 	s.end.Store(position)
-	if l.heldBehindEnd(s) {
-		l.unmarked = errors.New("readers hold what is to be cut off " + s.path)
-	} else if l.unmarked = l.markWhole(s); l.unmarked != nil {
+	if l.heldBehindEnd(s) { // its name goes to a copy of what is kept, and the rest goes with the last reader
+		l.unmarked = disk.WriteWhole(l.disk, s.path, s.data[:trimmedSize(position)])
+	} else {
+		l.unmarked = l.markWhole(s)
+	}
+	if l.unmarked != nil {
 		l.report(Finding{Path: s.path, Position: position, First: keep, Next: keep, Kind: GivenUp,
 			Text: "could not be cut off for sure, a crash may bring it back: " + l.unmarked.Error()})
 	}
@@ -190,9 +195,11 @@ func (l *Log) heldBehindEnd(s *segment) bool {
 // setAside takes a segment that was never synced out of the log; its file is kept under another name.
 func (l *Log) setAside(s *segment) {
 	if err := l.disk.Rename(s.path, s.path+cutSuffix); err != nil {
-		l.report(Finding{Path: s.path, First: s.base, Next: s.next, Kind: GivenUp, Text: "could not be set aside: " + err.Error()})
+		l.unmarked = err
+		l.report(Finding{Path: s.path, First: s.base, Next: s.base, Kind: GivenUp, Text: "could not be set aside, a crash may bring it back: " + err.Error()})
 	}
-	s.unpin() // the writer's pin
+	_ = l.disk.SetTime(s.path+cutSuffix, l.o.Now()) // else the machine's clock says when it may go
+	s.unpin()                                       // the writer's pin
 }
 
 // positionOf is where the batch with that base offset begins, or would. The caller knows that offset is a batch's boundary.

@@ -101,8 +101,11 @@ func TestVerifyAndRepair(t *testing.T) {
 	f.reopen()
 	f.holds(span{4, 24}, span{28, 60})
 	f.must(f.RetireAside(1 << 60))
-	if aside, _ := filepath.Glob(filepath.Join(dir, "*.[dg]a[mp]*")); len(aside) > 0 {
+	if aside, _ := filepath.Glob(filepath.Join(dir, "*.damaged")); len(aside) > 0 {
 		t.Fatalf("still there: %v", aside)
+	}
+	if reasons, _ := filepath.Glob(filepath.Join(dir, "*.gap")); len(reasons) != 2 { // their holes are
+		t.Fatalf("of the reasons there are %v", reasons)
 	}
 	f.must(f.Close())
 	f.must(Remove(disk.OS{}, dir))
