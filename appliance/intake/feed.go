@@ -227,6 +227,8 @@ func (f *feed) insist() error {
 		switch {
 		case verdict == wire.Stored, verdict == wire.Refused, errors.Is(err, shard.ErrTimeout), errors.Is(err, shard.ErrClosing):
 			return err
+		case errors.Is(err, shard.ErrSync):
+			f.countKept() // and the rest again, for as long as it takes
 		case verdict == wire.Failed:
 			f.countKept()
 			if try++; try > triesMost {

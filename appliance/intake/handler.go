@@ -211,6 +211,10 @@ func verdictOf(err error) (wire.Verdict, string) {
 		return wire.Busy, "the same records are being stored for another request; try again soon"
 	case errors.Is(err, shard.ErrFull):
 		return wire.Busy, "the disk is full; try again when there is room"
+	case errors.Is(err, shard.ErrSick):
+		return wire.Busy, "the disk does not give the topic's log back; try again when it is well"
+	case errors.Is(err, shard.ErrSync): // what follows goes to a new segment
+		return wire.Busy, "the disk did not keep the records; send them again"
 	case errors.Is(err, shard.ErrTopics):
 		return wire.Busy, "there are as many topics as are allowed; remove one or allow more"
 	case errors.Is(err, shard.ErrClosing):
@@ -219,8 +223,6 @@ func verdictOf(err error) (wire.Verdict, string) {
 		return wire.Busy, "the records were not acknowledged in time; send them again"
 	case errors.Is(err, shard.ErrTooLarge):
 		return wire.Refused, ""
-	case errors.Is(err, shard.ErrSync):
-		return wire.Failed, "the disk did not keep the records; send them again"
 	}
 	return wire.Failed, "storing the records failed; send them again"
 }

@@ -97,7 +97,9 @@ func TestVerdicts(t *testing.T) {
 		{shard.ErrTimeout, wire.Busy},
 		{fmt.Errorf("shard 3: %w", shard.ErrFull), wire.Busy},
 		{shard.ErrTooLarge, wire.Refused},
-		{shard.ErrSync, wire.Failed},
+		{shard.ErrSync, wire.Busy},
+		{shard.ErrSick, wire.Busy},
+		{shard.ErrUnderWay, wire.Busy},
 		{errors.New("something else"), wire.Failed},
 	} {
 		got, reason := verdictOf(c.err)

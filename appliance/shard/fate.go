@@ -141,12 +141,12 @@ func (s *Set) forgetIDs(l *logState) {
 }
 
 // learnIDs tells the memory of repeats of the IDs that are not in files: those of segments that still grow.
-func (s *Set) learnIDs() {
+func (s *Set) learnIDs(logs []*logState) {
 	if s.repeats == nil {
 		return
 	}
 	now := s.clock.now()
-	for _, l := range *s.logs.Load() {
+	for _, l := range logs {
 		for _, ids := range l.log.IDs() {
 			if ids.Listed || ids.Newest < now-s.repeats.window {
 				continue

@@ -10,6 +10,7 @@ import (
 var (
 	ErrBusy         = errors.New("the writers are behind: try again soon")
 	ErrUnderWay     = errors.New("the same records are being stored for another request: try again soon")
+	ErrSick         = errors.New("the topic can't be opened")
 	ErrFull         = errors.New("no disk space is left for another segment")
 	ErrTopics       = errors.New("there are as many topics as are allowed (max-topics)")
 	ErrTooLarge     = errors.New("the request is larger than a ring can hold (ring-bytes)")

@@ -56,6 +56,7 @@ func (k *keeper) run() {
 			k.retry()
 		case <-space.C:
 			k.freeSpace()
+			k.set.openSick()
 		case <-age.C:
 			k.retain()
 		case <-k.stop:

@@ -55,9 +55,11 @@ type Set struct {
 	waits   waitTable
 	repeats *repeats // nil: none are told
 
-	topics atomic.Pointer[topicMap]    // immutable; replaced under mu
-	logs   atomic.Pointer[[]*logState] // immutable; by index, only ever grows
-	mu     sync.Mutex
+	topics   atomic.Pointer[topicMap]    // immutable; replaced under mu
+	logs     atomic.Pointer[[]*logState] // immutable; by index, only ever grows
+	sick     map[string]sickTopic        // under mu
+	sickness atomic.Pointer[error]       // what Ready says of them; nil when there is none
+	mu       sync.Mutex
 
 	ticketMu sync.Mutex
 	tickets  []*Ticket
@@ -82,7 +84,7 @@ func Open(o Options) (*Set, error) {
 // build is Open as far as one goroutine does it: everything is there and nothing moves yet.
 func build(o Options) (*Set, error) {
 	o = o.withDefaults()
-	s := &Set{o: o, disk: o.Disk}
+	s := &Set{o: o, disk: o.Disk, sick: map[string]sickTopic{}}
 	s.topics.Store(&topicMap{})
 	s.logs.Store(&[]*logState{})
 	for _, dir := range []string{o.Dir, s.topicsDir()} {
@@ -112,7 +114,7 @@ func build(o Options) (*Set, error) {
 		return nil, err
 	}
 	s.repeats = newRepeats(o.RepeatBytes, o.RepeatWindow.Milliseconds(), s.listedBefore)
-	s.learnIDs()
+	s.learnIDs(*s.logs.Load())
 	return s, nil
 }
 
@@ -190,15 +192,7 @@ func (s *Set) openTopics() error {
 	}
 	open()
 	all.Wait()
-	for _, t := range topics {
-		if t != nil {
-			s.addTopic(t)
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
-		return errors.Join(err, s.closeLogs())
-	}
-	return nil
+	return s.opened(names, shards, topics, errs)
 }
 
 // findTopics reads from the directories' names which topics there are and how many shards each has.
@@ -254,6 +248,9 @@ func (s *Set) report(f segstore.Finding) {
 func (s *Set) Ready() error {
 	if s.closing.Load() {
 		return ErrClosing
+	}
+	if err := s.sickness.Load(); err != nil {
+		return *err
 	}
 	for _, l := range *s.logs.Load() {
 		if err := l.log.Trouble(); err != nil {

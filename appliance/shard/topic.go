@@ -112,6 +112,9 @@ func (s *Set) CreateTopic(name string, shards int) error {
 	if _, ok := s.Topic(name); ok {
 		return ErrExists
 	}
+	if err := s.whySick(name); err != nil {
+		return err
+	}
 	if len(*s.topics.Load()) >= s.o.MaxTopics {
 		return ErrTopics
 	}
