@@ -170,14 +170,16 @@ func (f *feed) storePiece(records []wire.Record) {
 	}
 	count := f.w.owedTo
 	f.w.owed -= own
-	if isLate(err) {
+	switch verdict, _ := verdictOf(err); {
+	case isLate(err):
 		f.server.complaints.note("records of a stream were not stored in time", err)
 		return // whether they are will be counted when it is known
+	case verdict != wire.Stored:
+		f.server.complaints.note("records of a stream were not stored", err) // its sender will not hear of it
 	}
 	switch verdict, _ := verdictOf(err); verdict {
 	case wire.Stored:
 		count.stored.Add(uint64(own))
-		return
 	case wire.Refused:
 		count.refused.Add(uint64(own))
 		count.refusedBy[wire.TooLarge].Add(uint64(own))
@@ -186,7 +188,6 @@ func (f *feed) storePiece(records []wire.Record) {
 	case wire.Failed:
 		count.failed.Add(uint64(own))
 	}
-	f.server.complaints.note("records of a stream were not stored", err) // its sender will not hear of it
 }
 
 // ownRecords counts the records that are not of what was refused.
