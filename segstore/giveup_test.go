@@ -232,3 +232,26 @@ func TestTornRollThatCantBeSetAside(t *testing.T) {
 	f.reopen()
 	f.survivors(3, next)
 }
+
+// A segment that a start has sealed is marked as whole, and the power may fail: what is acknowledged behind it stays.
+func TestMarkOfASegmentSealedByAStart(t *testing.T) {
+	d := disk.NewMem()
+	f := openLog(t, d, testOptions())
+	f.add(0, 3)
+	f.must(f.RollOlder(f.now + 1))
+	d = d.Killed()
+	f.disk = d
+	f.reopen()
+	f.failSync(d, 3, 5)
+	d.Before = func(call, path string) error { // nobody notes why they are missing
+		if call == "create" && path == gapPath(f.dir, 3)+temporarySuffix {
+			return errIO
+		}
+		return nil
+	}
+	f.add(5, 7)
+	f.must(f.Sync())
+	f.disk = d.Crash(func(int) bool { return false }, func(string, int) bool { return false })
+	f.reopen()
+	f.holds(span{0, 3}, span{5, 7})
+}

@@ -315,9 +315,9 @@ func (r *recovery) settle(i int, p *patient) error {
 		r.l.report(Finding{Path: s.path, Position: p.kept, Kind: Gap, Text: "can't be written to any more: " + err.Error()})
 	}
 	s.end.Store(p.kept)
-	if !p.spoilt && s.capacity > p.kept {
-		if err := s.file.Truncate(trimmedSize(p.kept)); err != nil {
-			r.l.report(Finding{Path: s.path, Position: p.kept, Kind: Gap, Text: "can't be trimmed: " + err.Error()})
+	if !p.spoilt && s.capacity != trimmedSize(p.kept) {
+		if err := r.l.markWhole(s); err != nil { // without the mark, the next start would set aside what is acknowledged behind it
+			return err
 		}
 	}
 	if r.l.disk.SetTime(s.path, s.newest) == nil {
