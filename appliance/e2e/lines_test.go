@@ -17,7 +17,7 @@ import (
 func TestLinesWaitForTheDisk(t *testing.T) {
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=24m"); err != nil {
-		t.Skipf("needs to mount a small file system, which is not allowed here: %v", err)
+		lacking(t, "needs to mount a small file system, which is not allowed here: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {

@@ -19,7 +19,7 @@ func buildFuseblk(t *testing.T) (path string) {
 	download := exec.Command("go", "mod", "download")
 	download.Dir = dir
 	if out, err := download.CombinedOutput(); err != nil {
-		t.Skipf("what fuseblk is built from is not here, and can't be downloaded: %s", out)
+		lacking(t, "what fuseblk is built from is not here, and can't be downloaded: %s", out)
 	}
 	path = filepath.Join(t.TempDir(), "fuseblk")
 	if out, err := exec.Command("go", "build", "-C", dir, "-o", path, ".").CombinedOutput(); err != nil {
@@ -39,7 +39,7 @@ func cutPower(t *testing.T, args ...string) (said string, err error) {
 	var ended *exec.ExitError
 	switch {
 	case errors.As(err, &ended) && ended.ExitCode() == 3:
-		t.Skipf("%s", out)
+		lacking(t, "%s", out)
 	case err != nil && (ended == nil || ended.ExitCode() != 1):
 		t.Fatalf("%v\n%s", err, out)
 	}

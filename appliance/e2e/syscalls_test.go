@@ -45,7 +45,7 @@ func script() []string {
 // is to be kept.
 func newSurgery(t *testing.T, used bool) *surgery {
 	if _, err := exec.LookPath("strace"); err != nil {
-		t.Skipf("needs strace: %v", err)
+		lacking(t, "needs strace: %v", err)
 	}
 	root, err := os.MkdirTemp("/dev/shm", "penstock-")
 	if err != nil {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what is missing of the clients that the end-to-end tests run, on Debian and its kin. Where that starts services, Debian starts
+# Installs what is missing of the clients that the end-to-end tests run, and of what breaks disks for them, on Debian and its kin. Where that starts services, Debian starts
 # carbon-c-relay and collectd too; the tests run their own.
 set -eu
 cd "$(dirname "$0")"
@@ -16,6 +16,9 @@ need node nodejs
 need npm npm
 need carbon-c-relay carbon-c-relay
 need collectd collectd-core
+need strace strace
+need mkfs.ext4 e2fsprogs
+need mkfs.xfs xfsprogs
 /sbin/ldconfig -p | grep -q 'libyajl\.so\.2' || packages="$packages libyajl2" # collectd's write_http; only recommended there
 
 if [ -n "$packages" ]; then
