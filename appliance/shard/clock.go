@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -17,9 +18,12 @@ type Times struct {
 }
 
 // clock is the retention clock. It follows elapsed time, whatever happens to the wall clock: within a run, and across runs as long as
-// the machine is not restarted. Across a restart of the machine it goes on from where it was, and counts the time in between only
-// when the wall clock says that it was less than a day: a clock that has jumped, or a machine that was off for long, makes nothing
-// older than the time it was kept. It never goes back.
+// the machine is not restarted. Across a restart of the machine, or when the data came to another one, there is only the wall clock to
+// ask: the clock goes on from where it was, and counts the time in between when by the wall clock's two readings it was less than a day.
+// A clock that has jumped, or a machine that was off for long, makes nothing older. It never goes back.
+//
+// What is left to the wall clock is thus a lie of less than a day about a time when the machine was off, or any lie when the clock's file
+// is gone.
 type clock struct {
 	times Times
 	file  disk.File
@@ -27,11 +31,13 @@ type clock struct {
 	base  int64 // its time then
 }
 
-// clockLine is what the clock's file holds: its time, the machine's time since its start, both in ms, and that start's name. The
-// width is fixed, so that it is overwritten in place. A file of an earlier version has the first number only.
+// clockLine is what the clock's file holds: its time, the machine's time since its start, that start's name, and the wall clock's time,
+// all in ms. The width is fixed, so that it is overwritten in place. Files of earlier versions have the first number, or the first three
+// fields.
 const (
-	clockLine  = "%020d %020d %-36.36s\n"
-	clockBytes = 20 + 1 + 20 + 1 + 36 + 1
+	clockLine  = "%020d %020d %-36.36s %020d\n"
+	clockBytes = 20 + 1 + 20 + 1 + 36 + 1 + 20 + 1
+	noName     = "-"
 )
 
 // gapMax is the longest absence that is believed.
@@ -44,41 +50,44 @@ func openClock(d disk.Disk, path string, times Times) (*clock, error) {
 			return nil, err
 		}
 	}
-	c := &clock{times: times, file: f, boot: times.Boot(), base: times.Wall()}
-	content := make([]byte, clockBytes)
-	n, _ := f.ReadAt(content, 0)
-	var stored, boot int64
-	var name string
-	fields, _ := fmt.Sscanf(string(content[:n]), "%d %d %36s", &stored, &boot, &name)
-	switch {
-	case fields == 0 || stored <= 0:
-	case fields == 3 && times.Name != "" && name == times.Name && boot <= c.boot:
-		c.base = stored + c.boot - boot // the machine has run on since: no need to ask the wall
-	case fields == 3 && times.Name != "" && name != times.Name:
-		c.base = resume(stored, c.base, c.boot)
-	default: // whether it was restarted is not known, so how long it has been up says nothing
-		c.base = resume(stored, c.base, 0)
+	c := &clock{times: times, file: f, boot: times.Boot()}
+	c.base = c.resume()
+	if c.note() == nil { // on disk once in a run: without its file, all is as old as the wall clock says
+		_ = f.Sync()
 	}
 	return c, nil
 }
 
-// resume is where the clock goes on that stood at stored when the machine was last up, now that the wall clock says wall and the
-// machine has been up for that long.
-func resume(stored, wall, up int64) int64 {
-	least := stored + up
-	if wall < least || wall-stored > gapMax.Milliseconds() {
-		return least
+// resume is where the clock goes on, by what its file says.
+func (c *clock) resume() int64 {
+	content := make([]byte, clockBytes)
+	n, _ := c.file.ReadAt(content, 0)
+	var stored, boot, then int64
+	var name string
+	fields, _ := fmt.Sscanf(string(content[:n]), "%d %d %36s %d", &stored, &boot, &name, &then)
+	now := c.times.Wall()
+	if fields == 0 || stored <= 0 {
+		return now
 	}
-	return wall
+	if fields >= 3 && c.times.Name != "" && name == c.times.Name && boot <= c.boot {
+		return stored + c.boot - boot // the machine has run on since: no need to ask the wall
+	}
+	if fields < 4 {
+		then = stored
+	}
+	if away := now - then; away > 0 && away <= gapMax.Milliseconds() {
+		return stored + away
+	}
+	return stored
 }
 
 // now is the clock's time, ms.
 func (c *clock) now() int64 { return c.base + c.times.Boot() - c.boot }
 
-// note writes the time down for the next run. It is a hint, and not synced.
+// note writes the time down for the next run. It is a hint, and as a rule not synced.
 func (c *clock) note() error {
 	boot := c.times.Boot()
-	_, err := c.file.WriteAt(fmt.Appendf(nil, clockLine, c.base+boot-c.boot, boot, c.times.Name), 0)
+	_, err := c.file.WriteAt(fmt.Appendf(nil, clockLine, c.base+boot-c.boot, boot, cmp.Or(c.times.Name, noName), c.times.Wall()), 0)
 	return err
 }
 
