@@ -2,6 +2,8 @@ package ring
 
 import (
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -74,6 +76,61 @@ func TestDrainGoesPastAborted(t *testing.T) {
 	if n := r.Drain(1, func([]byte) { frames++ }); n != 8 || frames != 1 || r.Used() != 0 || !r.Empty() {
 		t.Errorf("%d bytes, %d frames, %d used", n, frames, r.Used())
 	}
+}
+
+// Producers who do nothing but abort, as fast as the consumer goes, keep it for exactly a ringful.
+func TestDrainIsNotKeptByAborts(t *testing.T) {
+	r := newRing(4096)
+	abort := func() {
+		if c, ok := r.Claim(56); ok {
+			c.Abort()
+		}
+	}
+	abort()
+	looks := 0
+	r.step = func(place place, _ uint64) {
+		if place == atWord && looks < 200 {
+			looks++
+			step := r.step
+			r.step = nil
+			abort()
+			r.step = step
+		}
+	}
+	n := r.Drain(1, func([]byte) { t.Error("a frame came out of nothing") })
+	if head := r.head.Load(); n != 0 || head != 4096 {
+		t.Errorf("%d bytes came, and %d were gone through before it came back", n, head)
+	}
+}
+
+// Room is given back when an eighth of the ring was gone through, and at the end.
+func TestDrainGivesRoomBackOnTheWay(t *testing.T) {
+	for _, start := range []uint64{0, 10 * 4096} {
+		r := at(newRing(4096), start)
+		for range 10 {
+			put(t, r, 120, 1) // four are an eighth
+		}
+		var used []int
+		r.Drain(1<<20, func([]byte) { used = append(used, r.Used()/128) })
+		if want := []int{10, 10, 10, 10, 6, 6, 6, 6, 2, 2}; !slices.Equal(used, want) || r.Used() != 0 {
+			t.Errorf("from %d: at each frame, the frames in use were %d, want %d", start, used, want)
+		}
+	}
+}
+
+// A consumer that is told by some word to go past everything there is must not give producers what they have.
+func TestRunningPastTheProducersIsABug(t *testing.T) {
+	r := newRing(4096)
+	(&drain{ring: r, freed: 0, head: 4096}).free()
+	if r.head.Load() != 4096 {
+		t.Error("a whole ringful was not given back")
+	}
+	defer func() {
+		if text, _ := recover().(string); !strings.HasPrefix(text, "BUG: ") || r.head.Load() != 4096 {
+			t.Errorf("said %q, and head is %d", text, r.head.Load())
+		}
+	}()
+	(&drain{ring: r, freed: 4096, head: 2*4096 + 8}).free()
 }
 
 // A frame on which fn panics, or ends its goroutine, is free and does not come again; the frames behind it do.
