@@ -58,3 +58,140 @@ func TestAgeThatWasNotWrittenDown(t *testing.T) {
 		}
 	})
 }
+
+const minute, hour, day = 60 * 1000, 3600 * 1000, 24 * 3600 * 1000
+
+// A quiet log whose process is killed again and again, before its segment is due to be sealed, or long before it is started again:
+// its records go a day after the last of them came, and a segment's time later at most.
+func TestAgeOutlivesKills(t *testing.T) {
+	for _, c := range []struct{ life, off int64 }{{10 * minute, 0}, {10 * minute, 7 * hour}, {2 * hour, 0}, {20 * hour, minute}} {
+		d := disk.NewMem()
+		f := openLog(t, d, testOptions())
+		f.now = 1000 * day
+		f.addSynced(0, 5)
+		added := f.now
+		for f.First() == 0 {
+			for end := f.now + c.life; f.now < end; f.now += 5 * minute { // as the keeper does
+				f.must(f.RollOlder(f.now - 3*hour))
+				f.must(f.Background())
+				if removed, err := f.Retire(f.now - day); err != nil || removed > 0 && f.now-added <= day {
+					t.Fatalf("%+v: removed %d segments of age %d min, %v", c, removed, (f.now-added)/minute, err)
+				}
+			}
+			if f.now-added > day+3*hour+max(c.life, c.off)+10*minute {
+				t.Fatalf("%+v: still there after %d min", c, (f.now-added)/minute)
+			}
+			d = d.Killed()
+			f.disk = d
+			f.now += c.off
+			f.reopen()
+		}
+	}
+}
+
+// When the last record came is known to a kill if all of them were reported to be on disk, else it may have been just before the start.
+func TestAgeOfWhatWasNotReported(t *testing.T) {
+	for _, reported := range []bool{true, false} {
+		f := openLog(t, disk.NewMem(), testOptions())
+		f.addSynced(0, 5)
+		if !reported {
+			f.add(5, 6)
+		}
+		f.now += 7 * hour
+		f.reopen()
+		f.must(f.RollOlder(f.now))
+		f.must(f.Background())
+		if removed, err := f.Retire(f.now); err != nil || (removed == 1) != reported {
+			t.Errorf("reported %v: %d removed, %v", reported, removed, err)
+		}
+	}
+}
+
+// A segment from the future, stamped by a retention clock that was lost since, is as young as the first start that finds it: it does
+// not stay until the clock gets there, and neither do those behind it.
+func TestAgeFromTheFuture(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	f.now = 4000 * day
+	f.addSynced(0, 5)
+	f.must(f.RollOlder(f.now + 1))
+	f.must(f.Background())
+	f.addSynced(5, 9)
+	f.now = 1000 * day
+	for range 5 {
+		f.reopen()
+		f.must(f.RollOlder(f.now - 3*hour))
+		f.must(f.Background())
+		if removed, err := f.Retire(f.now - day); err != nil || removed > 0 {
+			t.Fatalf("%d removed, %v", removed, err)
+		}
+		f.now += 6 * hour
+	}
+	f.must(f.RollOlder(f.now - 3*hour))
+	f.must(f.Background())
+	if removed, err := f.Retire(f.now - day); err != nil || removed != 2 {
+		t.Fatalf("%d removed, %v", removed, err)
+	}
+}
+
+// Repair has no retention clock. Whatever the machine's says, it makes nothing old.
+func TestAgeAfterRepair(t *testing.T) {
+	f := openLog(t, nil, testOptions())
+	f.now = 40_000 * day // the machine's clock is far behind
+	f.addSynced(0, 5)
+	if _, err := Repair(f.dir, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.reopen()
+	f.addSynced(5, 9)
+	f.must(f.RollOlder(f.now + 1))
+	f.must(f.Background())
+	if removed, err := f.Retire(f.now); err != nil || removed > 0 {
+		t.Fatalf("%d removed, %v", removed, err)
+	}
+	f.must(f.Close())
+}
+
+// A file that has lost all its bytes keeps nothing, so it holds nothing up.
+func TestAgeOfNothing(t *testing.T) {
+	d := disk.NewMem()
+	f := openLog(t, d, testOptions())
+	f.now = 1000 * day
+	for n := int64(0); n < 15; n += 5 {
+		f.addSynced(n, n+5)
+		f.must(f.RollOlder(f.now + 1))
+		f.must(f.Background())
+	}
+	d.Put(segmentPath(f.dir, 0), []byte{})
+	f.now += day + 1
+	f.reopen()
+	if removed, err := f.Retire(f.now - day); err != nil || removed != 3 {
+		t.Fatalf("%d removed, %v", removed, err)
+	}
+}
+
+// What a start sets aside behind a torn segment is kept for as long as anything else.
+func TestAgeOfWhatIsSetAside(t *testing.T) {
+	d := disk.NewMem()
+	f := openLog(t, d, testOptions())
+	f.now = 1000 * day
+	f.add(0, 5)
+	f.must(f.RollOlder(f.now + 1))
+	f.add(5, 9) // nothing was ever synced
+	d = d.Crash(func(int) bool { return true }, func(path string, _ int) bool { return path != segmentPath(f.dir, 0) })
+	f.disk = d
+	f.reopen()
+	aside := segmentPath(f.dir, 5) + cutSuffix
+	if d.File(aside) == nil {
+		t.Fatalf("nothing was set aside:\n%v", d)
+	}
+	f.must(f.RetireAside(f.now))
+	if d.File(aside) == nil {
+		t.Fatal("it is gone at once")
+	}
+	f.must(d.SetTime(aside, f.now+10_000*day)) // by a clock that was lost since, or by Repair
+	f.must(f.RetireAside(f.now))
+	f.must(f.RetireAside(f.now + 1))
+	if d.File(aside) != nil {
+		t.Fatal("it stays for good")
+	}
+}

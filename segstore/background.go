@@ -32,7 +32,7 @@ func (l *Log) Background() error {
 	}
 	if l.syncMu.TryLock() { // else the syncer is at it, and asks again for what it finds sealed
 		l.settleSealed()
-		l.checkpoint.retry(l.disk, l.dir, l.synced.Load())
+		l.checkpoint.retry(l.disk, l.dir, l.mark(l.synced.Load()))
 		l.syncMu.Unlock()
 	}
 	note(l.finishDrop())
@@ -175,7 +175,12 @@ func (l *Log) RetireAside(cutoff int64) error {
 		default:
 			continue
 		}
-		if ms, e := l.disk.Time(path); e == nil && ms < cutoff {
+		ms, e := l.disk.Time(path)
+		switch now := l.o.Now(); {
+		case e != nil:
+		case ms > now: // see recovery.age
+			err = errors.Join(err, l.disk.SetTime(path, now))
+		case ms < cutoff:
 			err = errors.Join(err, l.disk.Remove(path))
 		}
 	}

@@ -81,8 +81,8 @@ func become(content string) spoil {
 func removed([]byte, func(int) int) []byte { return nil }
 
 func encodedCheckpoint(synced, epoch int64) string {
-	c := checkpoint{epoch: epoch}
-	c.encode(synced)
+	c := checkpoint{}
+	c.encode(mark{synced: synced, epoch: epoch, begun: 1, newest: 1 << 40})
 	return string(c.buf[:])
 }
 

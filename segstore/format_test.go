@@ -36,28 +36,31 @@ func TestNewerCheckpoint(t *testing.T) {
 }
 
 func TestCheckpointRoundTrip(t *testing.T) {
-	f := func(synced, epoch int64) {
-		t.Helper()
+	for _, m := range []mark{{}, {12345678901, 7, 1, 2}, {offsetMax, math.MaxInt32 - 1, math.MaxInt64, -1}} {
+		c := checkpoint{}
+		c.encode(m)
 		d := disk.NewMem()
-		d.Put("/"+checkpointName, []byte(encodedCheckpoint(synced, epoch)))
-		gotSynced, gotEpoch, ok, err := readCheckpoint(d, "/")
-		if gotSynced != synced || gotEpoch != epoch || !ok || err != nil {
-			t.Errorf("%d, %d came back as %d, %d, %v, %v", synced, epoch, gotSynced, gotEpoch, ok, err)
+		d.Put("/"+checkpointName, bytes.Clone(c.buf[:]))
+		if got, ok, err := readCheckpoint(d, "/"); got != m || !ok || err != nil {
+			t.Errorf("%+v came back as %+v, %v, %v", m, got, ok, err)
+		}
+		ageless := mark{synced: m.synced, epoch: m.epoch}
+		d.Put("/"+checkpointName, bytes.Clone(c.buf[:checkpointLeast]))
+		if got, ok, err := readCheckpoint(d, "/"); got != ageless || !ok || err != nil {
+			t.Errorf("%+v of an earlier version came back as %+v, %v, %v", m, got, ok, err)
 		}
 		for i := range checkpointSize { // every flipped bit is noticed
 			for bit := range 8 {
-				b := []byte(encodedCheckpoint(synced, epoch))
+				b := bytes.Clone(c.buf[:])
 				b[i] ^= 1 << bit
 				d.Put("/"+checkpointName, b)
-				if _, _, ok, err := readCheckpoint(d, "/"); ok || err != nil {
-					t.Fatalf("bit %d of byte %d: %v, %v", bit, i, ok, err)
+				got, ok, err := readCheckpoint(d, "/")
+				if err != nil || ok != (i >= checkpointLeast) || ok && got != ageless {
+					t.Fatalf("bit %d of byte %d: %+v, %v, %v", bit, i, got, ok, err)
 				}
 			}
 		}
 	}
-	f(0, 0)
-	f(12345678901, 7)
-	f(offsetMax, math.MaxInt32-1)
 }
 
 func TestEpochRises(t *testing.T) {

@@ -29,7 +29,7 @@ type script struct {
 const callsInAScript = 2000
 
 func (s *script) run() {
-	const chapters = 11
+	const chapters = 12
 	for chapter := range chapters {
 		s.reopen()
 		for step := range 14 {

@@ -117,6 +117,7 @@ func (r *recovery) setLaterAside(i int) error {
 		if err := r.l.disk.Rename(s.path, s.path+cutSuffix); err != nil {
 			return err
 		}
+		_ = r.l.disk.SetTime(s.path+cutSuffix, r.l.o.Now()) // else the machine's clock says when it may go
 		r.l.report(Finding{Path: s.path, First: s.base, Next: s.base, Bytes: s.capacity, Kind: TornTail,
 			Text: "the segment before it ends early: set aside, it was never acknowledged as safe"})
 		r.list = r.list[:n]

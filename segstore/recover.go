@@ -28,7 +28,7 @@ func open(dir string, o Options, all bool) (*Log, error) {
 	if err := l.disk.MakeDir(dir); err != nil {
 		return nil, err
 	}
-	synced, epoch, known, err := readCheckpoint(l.disk, dir)
+	m, _, err := readCheckpoint(l.disk, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -36,10 +36,7 @@ func open(dir string, o Options, all bool) (*Log, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := recovery{l: l, synced: synced, epoch: epoch, list: list, all: all}
-	if known {
-		r.lastRun = epoch
-	}
+	r := recovery{l: l, mark: m, lastRun: m.epoch, list: list, all: all}
 	if err := r.run(); err != nil {
 		r.giveUp()
 		return nil, fmt.Errorf("segstore: recovering %s: %w", dir, err)
@@ -50,9 +47,12 @@ func open(dir string, o Options, all bool) (*Log, error) {
 		r.giveUp()
 		return nil, err
 	}
-	l.checkpoint.epoch = r.epoch + 1
-	l.epoch = int32(l.checkpoint.epoch)
-	if err := l.checkpoint.open(l.disk, dir, l.next); err != nil { // a hint: on a full disk the log starts without it
+	l.epoch = int32(r.epoch + 1)
+	m = l.mark(l.next)
+	if n := len(r.list); n > 0 {
+		m.newest = r.list[n-1].newest
+	}
+	if err := l.checkpoint.open(l.disk, dir, m); err != nil { // a hint: on a full disk the log starts without it
 		l.report(Finding{Path: filepath.Join(dir, checkpointName), Kind: Gap, Text: "the checkpoint can't be written: " + err.Error()})
 	}
 	return l, nil
@@ -127,11 +127,9 @@ func readSegments(d disk.Disk, dir string) (list []*segment, temporary []string,
 
 // recovery is one run of Open.
 type recovery struct {
-	l      *Log
-	synced int64
-	epoch  int64 // the highest seen
-	// lastRun is the epoch of the run that ended, 0 when the checkpoint does not tell.
-	lastRun int64
+	l       *Log
+	mark          // the checkpoint's; epoch is the highest seen
+	lastRun int64 // the epoch of the run that ended, 0 when the checkpoint does not tell
 	list    []*segment
 	all     bool // read every segment, whatever the checkpoint says
 	splits  int
@@ -147,10 +145,7 @@ func (r *recovery) run() error {
 	for i := 0; i < len(r.list); i++ { // segments split off on the way are scanned in their turn
 		s := r.list[i]
 		finished := r.wasFinished(s)
-		if !finished {
-			// Its file's time is the wall clock's, not the retention clock's. Being kept too long is better than going too early.
-			s.newest, s.created = r.l.o.Now(), r.l.o.Now()
-		}
+		r.age(s, finished)
 		if i < first && !r.all && finished {
 			s.next = r.list[i+1].base
 			s.end.Store(s.capacity)
@@ -165,6 +160,23 @@ func (r *recovery) run() error {
 		first += max(0, len(r.list)-before)
 	}
 	return r.publish()
+}
+
+// age tells a segment's. The file's time of one that was not finished is the wall clock's, so it is taken for new, as far as the
+// checkpoint does not know better; being kept too long is better than going too early. Nothing is from the future: such a time was written
+// down by a retention clock that was lost since.
+func (r *recovery) age(s *segment, finished bool) {
+	now := r.l.o.Now()
+	switch {
+	case !finished:
+		s.newest, s.created = now, now
+		if r.begun > 0 {
+			s.created = min(now, r.begun)
+		}
+	case s.newest > now:
+		s.newest, s.created = now, now
+		_ = r.l.disk.SetTime(s.path, now) // else the next start makes it as young again
+	}
 }
 
 // wasFinished says whether a segment has been trimmed: its index is written after that, behind its IDs if it has any, and is only good
@@ -288,7 +300,7 @@ func salvage(f disk.File, size int64) []byte {
 
 // emptySegment is a file of no bytes: a segment sealed before it took a record, or a file that lost them.
 func (r *recovery) emptySegment(p *patient) {
-	p.next = p.base
+	p.next, p.newest = p.base, 0 // it keeps nothing that could be too young to go
 	p.end.Store(0)
 	p.durable.Store(true)
 	p.finished = true
@@ -305,6 +317,9 @@ func (r *recovery) emptySegment(p *patient) {
 // trimmed, indexed and unmapped.
 func (r *recovery) settle(i int, p *patient) error {
 	s := p.segment
+	if s.next <= r.synced && r.newest > 0 { // all of it was reported, at that time or before
+		s.newest = min(s.newest, r.newest)
+	}
 	if i+1 == len(r.list) && p.extendable && !p.spoilt && s.next >= r.synced && s.capacity-p.kept >= pageBytes {
 		err := s.file.Allocate(s.capacity)
 		if err == nil {

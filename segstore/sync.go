@@ -100,7 +100,7 @@ func (l *Log) advance(target int64) {
 		return
 	}
 	l.synced.Store(target)
-	l.checkpoint.note(target)
+	l.checkpoint.note(l.mark(target))
 	if l.o.ReadSynced {
 		l.wakeReaders()
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"penstock/segstore/disk"
 )
@@ -36,14 +37,17 @@ func Dump(dir string, report func(Finding), batch func(path string, position int
 
 // Repair does to every log at or below dir what the next start would do: it cuts torn tails, sets damaged bytes aside in files of
 // their own, and leaves logs that open clean. No appliance may be running on them.
+//
+// It has no retention clock, so what it seals is from a future which the next start makes its own time: kept too long, not too short.
 func Repair(dir string, report func(Finding)) (Summary, error) {
 	var sum Summary
 	logs, err := FindLogs(dir)
 	if err != nil {
 		return sum, err
 	}
+	future := func() int64 { return time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() }
 	for _, path := range logs {
-		l, err := open(path, Options{Report: func(f Finding) { sum.note(f, report) }}, true)
+		l, err := open(path, Options{Now: future, Report: func(f Finding) { sum.note(f, report) }}, true)
 		if err != nil {
 			return sum, err
 		}
@@ -117,13 +121,11 @@ type verifier struct {
 }
 
 func (v *verifier) log() error {
-	synced, epoch, known, err := readCheckpoint(v.disk, v.dir)
+	m, _, err := readCheckpoint(v.disk, v.dir)
 	if err != nil {
 		return err
 	}
-	if v.synced = synced; known {
-		v.epoch = epoch
-	}
+	v.synced, v.epoch = m.synced, m.epoch
 	list, _, err := readSegments(v.disk, v.dir)
 	if err != nil {
 		return err
