@@ -255,3 +255,72 @@ func TestMarkOfASegmentSealedByAStart(t *testing.T) {
 	f.reopen()
 	f.holds(span{0, 3}, span{5, 7})
 }
+
+// What is given up is cut off for sure, although the disk does not take the cut: a copy of what is kept takes the segment's place.
+func TestGivenUpWhereTheCutFails(t *testing.T) {
+	d := disk.NewMem()
+	d.FailedSyncsWrite = true
+	f := openLog(t, d, testOptions())
+	f.addSynced(0, 4)
+	f.add(4, 6)
+	failures := 2
+	d.Before = func(call, path string) error {
+		if call == "sync" && failures > 0 {
+			failures--
+			return errIO
+		}
+		return nil
+	}
+	if err := f.Sync(); !errors.Is(err, ErrLost) {
+		t.Fatalf("syncing gave %v", err)
+	}
+	f.addSynced(6, 8)
+	if found := kinds(f.findings); failures > 0 || found != "sync failed 4-6; given up 4-6" {
+		t.Fatalf("%d calls did not fail, found %q", failures, found)
+	}
+	for range 2 {
+		d = d.Crash(func(int) bool { return false }, func(string, int) bool { return false })
+		f.disk, f.readAll = d, true
+		f.reopen()
+		f.quiet()
+		f.holds(span{0, 4}, span{6, 8})
+		f.must(f.Close())
+	}
+}
+
+// A file that could not be marked as whole is followed by nothing but notes of what was given up, until a segment behind it is whole.
+func TestGivenUpTwiceBehindAFileWithoutItsMark(t *testing.T) {
+	d := disk.NewMem()
+	f := openLog(t, d, testOptions())
+	f.addSynced(0, 4)
+	failing := func(call, path string) error { // the segment's own sync, and so its mark, and a copy's
+		if call == "sync" && (path == f.spareTemporary || path == segmentPath(f.dir, 0)+temporarySuffix) {
+			return errIO
+		}
+		return nil
+	}
+	f.add(4, 6)
+	d.Before = failing
+	if err := f.Sync(); !errors.Is(err, ErrLost) {
+		t.Fatalf("syncing gave %v", err)
+	}
+	f.add(6, 8)
+	if err := f.Sync(); !errors.Is(err, ErrLost) {
+		t.Fatalf("syncing gave %v", err)
+	}
+	note := gapPath(f.dir, 6)
+	d.Before = func(call, path string) error {
+		if path == note+temporarySuffix {
+			return errIO
+		}
+		return nil
+	}
+	if err := f.tryAdd(8, 9); !errors.Is(err, errIO) {
+		t.Fatalf("adding behind what nobody has noted gave %v", err)
+	}
+	d.Before = nil
+	f.addSynced(8, 10)
+	f.disk = d.Crash(func(int) bool { return false }, func(string, int) bool { return false })
+	f.reopen()
+	f.holds(span{0, 4}, span{8, 10})
+}

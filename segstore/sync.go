@@ -19,7 +19,7 @@ type syncState struct {
 	generation atomic.Int64
 	failed     atomic.Int64
 	syncMu     sync.Mutex // orders Sync against abandon and Close
-	unmarked   error      // the writer's, while it moves on: why the last segment's file does not end where the segment does
+	unmarked   error      // under syncMu: why the file before the last segment's is not known to end where its batches do; nil: it does
 	checkpoint checkpoint
 }
 
@@ -59,6 +59,7 @@ func (l *Log) Sync() error {
 		}
 		if sealed {
 			s.durable.Store(true)
+			l.unmarked = nil
 			l.advance(max(s.next, l.synced.Load())) // should the next one fail, this one's records are not among the lost
 			l.callBackground()
 		}
@@ -73,6 +74,7 @@ func (l *Log) settleSealed() {
 	for _, s := range l.list() {
 		if !s.durable.Load() && s.sealed() && s.next <= l.synced.Load() && l.markWhole(s) == nil {
 			s.durable.Store(true)
+			l.unmarked = nil
 		}
 	}
 }
@@ -128,7 +130,6 @@ func (l *Log) abandon() error {
 	if l.unmarked != nil && noted != nil { // the next start would take it for a torn tail, and what follows with it
 		return fmt.Errorf("segstore: beginning anew after a failed sync: %w", errors.Join(l.unmarked, noted))
 	}
-	l.unmarked = nil
 	if err := l.disk.SyncDir(l.dir); err != nil {
 		return fmt.Errorf("segstore: beginning anew after a failed sync: %w", err)
 	}
@@ -174,10 +175,12 @@ func (l *Log) cutBack(s *segment, keep int64) {
 	s.index.truncate(position)
 	s.next, s.cut = keep, true
 	s.end.Store(position)
-	if l.heldBehindEnd(s) { // its name goes to a copy of what is kept, and the rest goes with the last reader
-		l.unmarked = disk.WriteWhole(l.disk, s.path, s.data[:trimmedSize(position)])
-	} else {
+	held := l.heldBehindEnd(s)
+	if !held {
 		l.unmarked = l.markWhole(s)
+	}
+	if held || l.unmarked != nil { // its name goes to a copy of what is kept
+		l.unmarked = disk.WriteWhole(l.disk, s.path, s.data[:trimmedSize(position)])
 	}
 	if l.unmarked != nil {
 		l.report(Finding{Path: s.path, Position: position, First: keep, Next: keep, Kind: GivenUp,
