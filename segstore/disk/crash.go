@@ -54,7 +54,25 @@ func (d *Mem) Crash(chooseName func(i int) bool, chooseSector func(path string, 
 	return after
 }
 
-// Killed is the disk after the process died and the kernel did not.
+// Kill ends the process, and the kernel lives on: the next process finds everything as this one left it, what is on disk and what is
+// not. Only what was open is closed; whoever still calls it is dead.
+func (d *Mem) Kill() {
+	d.kills++
+	used, seen := int64(0), map[*MemFile]bool{directory: true}
+	for _, f := range d.names {
+		if !seen[f] {
+			seen[f] = true
+			f.handles = 0
+			used += f.space
+		}
+	}
+	if d.Free >= 0 {
+		d.Free += d.used - used
+	}
+	d.used = used
+}
+
+// Killed is a new disk with what the process left that died, all of it durable: as if the kernel had had time enough to write it.
 func (d *Mem) Killed() *Mem {
 	return d.Crash(func(int) bool { return true }, func(string, int) bool { return true })
 }

@@ -20,6 +20,7 @@ type Mem struct {
 	durable map[string]*MemFile // by name, as of the last SyncDir
 	pending []change            // since then, in order
 	used    int64               // bytes of space
+	kills   int
 
 	Calls int // made so far
 	// Before is asked before every call; its error is the call's. nil: every call is carried out.

@@ -239,3 +239,32 @@ func TestAClosedFileIsNotUsed(t *testing.T) {
 		}()
 	}
 }
+
+// After a kill the next process finds everything, and it is no safer than it was.
+func TestAKilledProcess(t *testing.T) {
+	d := NewMem()
+	d.Free = 1000
+	f := must[File](t)(d.Create("/a", 100))
+	must[int](t)(f.WriteAt([]byte("one"), 0))
+	ok(t, f.Sync())
+	ok(t, d.SyncDir("/"))
+	must[int](t)(f.WriteAt([]byte("two"), 0))
+	g := must[File](t)(d.Create("/b", 200))
+	ok(t, d.Remove("/b"))
+	d.Kill()
+	if d.Free != 900 {
+		t.Errorf("%d bytes are free", d.Free)
+	}
+	if err := f.Sync(); err == nil {
+		t.Error("a dead process could sync")
+	}
+	ok(t, f.Close())
+	ok(t, g.Close())
+	h := must[File](t)(d.Open("/a"))
+	b := make([]byte, 3)
+	must[int](t)(h.ReadAt(b, 0))
+	if after := contentAt(d.Crash(none, noSectors), "/a")[:3]; string(b) != "two" || after != "one" {
+		t.Errorf("it reads %s, and %s is on disk", b, after)
+	}
+	ok(t, h.Close())
+}

@@ -2,6 +2,7 @@ package disk
 
 import (
 	"io"
+	"io/fs"
 	"syscall"
 )
 
@@ -22,7 +23,7 @@ type MemFile struct {
 // content is a file's content by sectors. They are never written to again, so contents share them.
 type content struct {
 	size    int64
-	sectors []*sector // nil: zeros
+	sectors []*sector // nil, or beyond the last one: zeros
 }
 
 type sector [SectorBytes]byte
@@ -39,15 +40,13 @@ func (c *content) at(i int) *sector {
 
 // resize cuts the content, or adds zeros.
 func (c *content) resize(size int64) {
-	n := int((size + SectorBytes - 1) / SectorBytes)
-	for len(c.sectors) < n {
-		c.sectors = append(c.sectors, nil)
+	if n := int((size + SectorBytes - 1) / SectorBytes); n < len(c.sectors) {
+		c.sectors = c.sectors[:n:n]
 	}
-	c.sectors = c.sectors[:n:n]
-	if rest := size % SectorBytes; size < c.size && rest != 0 && c.sectors[n-1] != nil {
-		cut := *c.sectors[n-1]
+	if last, rest := int(size/SectorBytes), size%SectorBytes; rest != 0 && last < len(c.sectors) && c.sectors[last] != nil {
+		cut := *c.sectors[last]
 		clear(cut[rest:])
-		c.sectors[n-1] = &cut
+		c.sectors[last] = &cut
 	}
 	c.size = size
 }
@@ -56,7 +55,15 @@ func (c *content) resize(size int64) {
 func (c *content) set(i int, data []byte) {
 	s := *c.at(i)
 	copy(s[:], data)
-	c.sectors[i] = &s
+	c.share(i, &s)
+}
+
+// share puts a sector in its place.
+func (c *content) share(i int, s *sector) {
+	for len(c.sectors) <= i {
+		c.sectors = append(c.sectors, nil)
+	}
+	c.sectors[i] = s
 }
 
 func (c *content) clone() content {
@@ -74,8 +81,8 @@ func (c *content) bytes() []byte {
 }
 
 func contentOf(data []byte) (c content) {
-	c.resize(int64(len(data)))
-	for i := range c.sectors {
+	c.size = int64(len(data))
+	for i := range (len(data) + SectorBytes - 1) / SectorBytes {
 		c.set(i, data[i*SectorBytes:])
 	}
 	return c
@@ -151,17 +158,21 @@ type memHandle struct {
 	path   string // that it was opened by
 	write  bool
 	closed bool
+	kills  int // there had been when it was opened
 }
 
 func (d *Mem) handle(path string, f *MemFile, write bool) File {
 	f.handles++
-	return &memHandle{d: d, f: f, path: path, write: write}
+	return &memHandle{d: d, f: f, path: path, write: write, kills: d.kills}
 }
 
 // call makes a call on an open file. One on a closed file may go to any other file, on a real disk, so it is a BUG.
 func (h *memHandle) call(name string, write bool) error {
 	if h.closed {
 		panic("BUG: " + name + " of a closed file: " + h.path)
+	}
+	if h.kills != h.d.kills {
+		return memFault(h.path, fs.ErrClosed)
 	}
 	if err := h.d.call(name, h.path); err != nil {
 		return err
@@ -274,7 +285,7 @@ func (h *memHandle) Sync() error {
 		switch {
 		case !writes || room <= 0:
 		case room >= SectorBytes:
-			f.durable.sectors[i] = f.clean.sectors[i]
+			f.durable.share(i, f.clean.sectors[i])
 		default:
 			f.durable.set(i, now[:min(int64(len(now)), room)])
 		}
@@ -302,8 +313,11 @@ func (h *memHandle) Close() error {
 	if h.closed {
 		panic("BUG: closed twice: " + h.path)
 	}
-	err := h.d.call("close", h.path)
 	h.closed = true // whatever the error: the descriptor is gone
+	if h.kills != h.d.kills {
+		return nil
+	}
+	err := h.d.call("close", h.path)
 	h.f.handles--
 	h.d.release(h.f)
 	return err
