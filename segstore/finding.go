@@ -90,21 +90,27 @@ func writeGap(d disk.Disk, dir string, f Finding, now int64) error {
 	return nil
 }
 
-// knownGap tells why [first, next) is missing, if that was noted: all of it at once, or piece by piece, one behind the other.
+// knownGap tells why [first, next) is missing, if all of it was noted, at once or piece by piece. A note may say more: what a failed sync
+// gave up may be back in part.
 func knownGap(d disk.Disk, dir string, first, next int64) (reason string, ok bool) {
-	for at := first; at < next; {
-		content, err := readFile(d, gapPath(dir, at))
-		if err != nil {
-			return "", false
+	names, err := d.ReadDir(dir)
+	if err != nil {
+		return "", false
+	}
+	at := first
+	for _, name := range names { // in the order of their first offsets
+		if base, ok := parseGapName(name); !ok || base > at {
+			continue
 		}
+		content, err := readFile(d, filepath.Join(dir, name))
 		var g gap
-		if json.Unmarshal(content, &g) != nil || g.First != at || g.Next <= at {
-			return "", false
+		if err != nil || json.Unmarshal(content, &g) != nil || g.First > at || g.Next <= at {
+			continue
 		}
 		if at = g.Next; reason != "" {
 			reason += "; "
 		}
 		reason += g.Kind + ": " + g.Reason
 	}
-	return reason, true
+	return reason, at >= next
 }

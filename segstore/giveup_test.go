@@ -324,3 +324,32 @@ func TestGivenUpTwiceBehindAFileWithoutItsMark(t *testing.T) {
 	f.reopen()
 	f.holds(span{0, 4}, span{8, 10})
 }
+
+// The same, and a power cut brings back the first half of what was given up: the note still says why the rest is missing.
+func TestHalfOfWhatWasGivenUpIsBack(t *testing.T) {
+	d := disk.NewMem()
+	f := openLog(t, d, testOptions())
+	f.addSynced(0, 4)
+	f.add(4, 6)
+	f.must(f.RollOlder(f.now + 1))
+	f.add(6, 8)
+	syncs := 0
+	d.Before = func(call, path string) error { // the first segment's records are on disk, its mark and the second one are not
+		if call == "sync" && (path == f.spareTemporary || path == segmentPath(f.dir, 0)+temporarySuffix) {
+			if syncs++; syncs > 1 {
+				return errIO
+			}
+		}
+		return nil
+	}
+	if err := f.Sync(); !errors.Is(err, ErrLost) {
+		t.Fatalf("syncing gave %v", err)
+	}
+	f.add(8, 10)
+	d.Before = nil
+	f.must(f.Sync())
+	f.disk = d.Crash(func(int) bool { return false }, func(string, int) bool { return false })
+	f.reopen()
+	f.holds(span{0, 6}, span{8, 10})
+	f.quiet()
+}
