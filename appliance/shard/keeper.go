@@ -42,7 +42,8 @@ func (k *keeper) want(l *logState) {
 
 func (k *keeper) run() {
 	defer close(k.ended)
-	retry, space, age := time.NewTicker(retryEvery), time.NewTicker(spaceEvery), time.NewTicker(k.set.o.ageEvery())
+	ageEvery := k.set.o.ageEvery()
+	retry, space, age := time.NewTicker(retryEvery), time.NewTicker(spaceEvery), time.NewTicker(min(spaceEvery, ageEvery))
 	defer retry.Stop()
 	defer space.Stop()
 	defer age.Stop()
@@ -59,6 +60,7 @@ func (k *keeper) run() {
 			k.set.openSick()
 		case <-age.C:
 			k.retain()
+			age.Reset(ageEvery) // the first came soon: one that is restarted again and again lets go of what is old, too
 		case <-k.stop:
 			return
 		}
