@@ -29,6 +29,14 @@ func TestNothingAllocates(t *testing.T) {
 	}
 }
 
+// A ring of the largest size takes that much address space and no more.
+func TestTheLargestRing(t *testing.T) {
+	r, err := New(CapacityMax)
+	if err != nil || len(r.bytes) != CapacityMax || len(r.words) != CapacityMax/wordBytes {
+		t.Fatalf("%v; %d bytes in %d words", err, len(r.bytes), len(r.words))
+	}
+}
+
 // Waking a sleeper and giving up claims allocate no more than the rest.
 func TestWakingAndRefusingAllocateNothing(t *testing.T) {
 	full, other := newRing(4096), newRing(4096)

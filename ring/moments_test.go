@@ -1,6 +1,10 @@
 package ring
 
-import "testing"
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+)
 
 // Moments that chance seldom brings are made here: step is called in front of an access, and does there what another goroutine would.
 
@@ -27,6 +31,30 @@ func TestACallWhileStopping(t *testing.T) {
 	}
 	if w.state.Load() != idle || len(w.wake) != 0 {
 		t.Errorf("state %d, %d tokens", w.state.Load(), len(w.wake))
+	}
+}
+
+// A waiter that yields has let others run before it parks.
+func TestYieldsLetOthersRun(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	r := newRing(4096)
+	w := NewWaiter(r)
+	w.looks, w.yields = 0, 4
+	var ran atomic.Bool
+	looked := 0
+	r.step = func(at place, _ uint64) {
+		if at != atWord {
+			return
+		}
+		if looked++; looked == w.yields && !ran.Load() {
+			t.Error("three yields have let nobody run")
+		}
+	}
+	stop := make(chan struct{})
+	close(stop)
+	go ran.Store(true) // on the only processor there is
+	if w.Wait(stop) || looked != w.yields {
+		t.Errorf("the waiter looked %d times", looked)
 	}
 }
 

@@ -34,6 +34,8 @@ func TestEveryAccessIsAStep(t *testing.T) {
 		{"a claim that does not fit in the rest of the buffer",
 			func(r *Ring, _ *Waiter) { r.tail.Store(56); r.head.Store(56); r.seen.Store(56) },
 			func(r *Ring, _ *Waiter) { r.Claim(8) }, []at{{atTail, 0}, {atSeen, 0}, {atTail, 0}, {atWord, 56}}},
+		{"a claim that fills the ring: what was seen of head is enough", func(r *Ring, _ *Waiter) { r.tail.Store(48) },
+			func(r *Ring, _ *Waiter) { r.Claim(8) }, []at{{atTail, 0}, {atSeen, 0}, {atTail, 0}}},
 		{"a claim that is refused", func(r *Ring, _ *Waiter) { r.tail.Store(64) },
 			func(r *Ring, _ *Waiter) { r.Claim(8) }, []at{{atTail, 0}, {atSeen, 0}, {atHead, 0}, {atSeen, 0}}},
 		{"a commit", claimed, func(*Ring, *Waiter) { claim.Commit() }, []at{{atWord, 0}}},
@@ -49,6 +51,18 @@ func TestEveryAccessIsAStep(t *testing.T) {
 		{"a wait that finds a frame", committed, func(_ *Ring, w *Waiter) { w.Wait(nil) }, []at{{atState, 0}, {atWord, 0}}},
 		{"a wait that parks and is stopped", nothing, func(_ *Ring, w *Waiter) { w.Wait(stopped) },
 			[]at{{atState, 0}, {atWord, 0}, {atState, 0}, {atSleep, 0}, {atState, 0}}},
+		{"a wait that looks more often", func(_ *Ring, w *Waiter) { w.looks, w.yields = 2, 1 }, func(_ *Ring, w *Waiter) { w.Wait(stopped) },
+			[]at{{atState, 0}, {atWord, 0}, {atState, 0}, {atWord, 0}, {atState, 0}, {atWord, 0}, {atState, 0}, {atSleep, 0}, {atState, 0}}},
+		{"a wait that is stopped, and called before it can say so", nothing, func(r *Ring, w *Waiter) {
+			record := r.step
+			r.step = func(place place, position uint64) {
+				if record(place, position); place == atState && w.state.Load() == parked {
+					w.state.Store(called)
+					w.wake <- struct{}{}
+				}
+			}
+			w.Wait(stopped)
+		}, []at{{atState, 0}, {atWord, 0}, {atState, 0}, {atSleep, 0}, {atState, 0}, {atSleep, 0}, {atState, 0}, {atState, 0}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRing(64)
