@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,6 +43,8 @@ type lab struct {
 	clean    time.Duration // of the tests without a mutant
 	slack    time.Duration
 	covered  coverage
+	woven    string         // the program with many mutants, if there is one
+	numbers  map[mutant]int // those in it
 }
 
 // newLab runs the tests without a mutant, once to see what they cover and once for the time they take.
@@ -51,38 +54,99 @@ func newLab(ctx context.Context, p *source, s settings) (*lab, error) {
 		return nil, err
 	}
 	l := &lab{p: p, dir: dir, parallel: s.parallel, slack: s.slack, flags: []string{"-test.short", "-test.failfast", "-test.paniconexit0"}}
-	profile := filepath.Join(dir, "cover")
-	program := filepath.Join(dir, "clean.test")
+	if err := l.begin(ctx); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	return l, nil
+}
+
+func (l *lab) close() error { return os.RemoveAll(l.dir) }
+
+func (l *lab) begin(ctx context.Context) error {
+	profile, program := filepath.Join(l.dir, "cover"), filepath.Join(l.dir, "clean.test")
 	if err := l.build(ctx, program, "-cover"); err != nil {
-		return l, errors.Join(err, l.close())
+		return err
 	}
 	if usage, _ := exec.CommandContext(ctx, program, "-h").CombinedOutput(); bytes.Contains(usage, []byte("-rapid.seed")) {
 		l.flags = append(l.flags, "-rapid.seed=1", "-rapid.nofailfile")
 	}
-	if _, out, err := l.run(ctx, program, 10*time.Minute, "-test.coverprofile="+profile); err != nil {
-		return l, errors.Join(fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out), l.close())
+	if err := l.measure(ctx, program, "-test.coverprofile="+profile); err != nil {
+		return err
 	}
+	var err error
 	if l.covered, err = readCoverage(profile); err != nil {
-		return l, errors.Join(err, l.close())
+		return err
 	}
 	if err := l.build(ctx, program); err != nil {
-		return l, errors.Join(err, l.close())
+		return err
 	}
-	var out []byte
-	if l.clean, out, err = l.run(ctx, program, 10*time.Minute); err != nil {
-		return l, errors.Join(fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out), l.close())
+	return l.measure(ctx, program)
+}
+
+// measure takes the time of the tests without a mutant.
+func (l *lab) measure(ctx context.Context, program string, flags ...string) error {
+	took, out, err := l.run(ctx, program, 0, 10*time.Minute, flags...)
+	if err != nil {
+		return fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
 	}
-	return l, nil
+	l.clean = took
+	return nil
 }
 
 // limit is how long the tests of a mutant may take: four times what they take clean, and something on top for a busy machine.
 func (l *lab) limit() time.Duration { return 4*l.clean + l.slack }
 
-func (l *lab) close() error { return os.RemoveAll(l.dir) }
+// weave builds the program of many mutants. When its tests fail though no mutant is chosen, as those may which count allocations that
+// inlining saves, each mutant is compiled by itself.
+func (l *lab) weave(ctx context.Context, mutants []mutant) error {
+	w := l.p.weave(slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool { return !l.runs(m) }))
+	if len(w.numbers) == 0 {
+		return nil
+	}
+	program := filepath.Join(l.dir, "woven.test")
+	overlay, err := l.overlay(filepath.Join(l.dir, "woven"), w.files)
+	if err != nil {
+		return err
+	}
+	if err := l.build(ctx, program, "-overlay", overlay); err != nil {
+		return fmt.Errorf("%d mutants together: %w", len(w.numbers), err)
+	}
+	if err := l.measure(ctx, program); err != nil {
+		fmt.Fprintf(os.Stderr, "one by one: together, %v\n", err)
+		return ctx.Err()
+	}
+	l.woven, l.numbers = program, w.numbers
+	return nil
+}
+
+// runs says whether the tests run a mutant's line.
+func (l *lab) runs(m mutant) bool {
+	return l.covered.has(l.p.ImportPath+"/"+m.File, l.p.text[m.File], m.Start)
+}
+
+// overlay writes files, and the list that lays them over the package's.
+func (l *lab) overlay(dir string, files map[string][]byte) (list string, err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	replace := map[string]string{}
+	for name, text := range files {
+		replace[filepath.Join(l.p.Dir, name)] = filepath.Join(dir, name)
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			return "", err
+		}
+	}
+	text, err := json.Marshal(map[string]any{"Replace": replace})
+	if err != nil {
+		return "", err
+	}
+	list = filepath.Join(dir, "overlay")
+	return list, os.WriteFile(list, text, 0o644)
+}
 
 // build makes the package's test program.
 func (l *lab) build(ctx context.Context, program string, flags ...string) error {
-	args := append([]string{"test", "-c", "-tags", l.p.tags, "-ldflags=-s -w", "-o", program}, flags...)
+	args := append([]string{"test", "-c", "-vet=off", "-tags", l.p.tags, "-ldflags=-s -w", "-o", program}, flags...)
 	build := exec.CommandContext(ctx, "go", append(args, ".")...)
 	build.Dir = l.p.Dir
 	if out, err := build.CombinedOutput(); err != nil {
@@ -91,13 +155,14 @@ func (l *lab) build(ctx context.Context, program string, flags ...string) error 
 	return nil
 }
 
-// run runs a test program where go test would.
-func (l *lab) run(ctx context.Context, program string, limit time.Duration, flags ...string) (time.Duration, []byte, error) {
+// run runs a test program where go test would. A woven one is the mutant of that number.
+func (l *lab) run(ctx context.Context, program string, number int, limit time.Duration, flags ...string) (time.Duration, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit+10*time.Second) // a runtime that is stuck does not end by itself
 	defer cancel()
 	args := append([]string{"-c", fmt.Sprintf(`ulimit -v %d; exec "$0" "$@"`, memoryLimit), program, "-test.timeout=" + limit.String()}, l.flags...)
 	test := exec.CommandContext(ctx, "sh", append(args, flags...)...)
 	test.Dir = l.p.Dir
+	test.Env = append(os.Environ(), fmt.Sprintf("%s=%d", chosen, number))
 	test.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	test.Cancel = func() error { return syscall.Kill(-test.Process.Pid, syscall.SIGKILL) } // with what the tests started
 	test.WaitDelay = time.Second
@@ -108,8 +173,13 @@ func (l *lab) run(ctx context.Context, program string, limit time.Duration, flag
 
 // try tries what is open in the book.
 func (l *lab) try(ctx context.Context, b *book) error {
+	open := b.open(nil)
+	if err := l.weave(ctx, open); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	queue := make(chan mutant)
-	failed := make(chan error, l.parallel)
 	var workers sync.WaitGroup
 	for i := range l.parallel {
 		workers.Go(func() {
@@ -119,52 +189,39 @@ func (l *lab) try(ctx context.Context, b *book) error {
 					err = b.write(m, o)
 				}
 				if err != nil {
-					failed <- fmt.Errorf("%v: %w", m, err)
-					return
+					stop(fmt.Errorf("%v: %w", m, err))
 				}
 			}
 		})
 	}
-	var err error
-feed:
-	for _, m := range b.open(nil) {
+	for _, m := range open {
 		select {
 		case queue <- m:
-		case err = <-failed:
-			break feed
 		case <-ctx.Done():
-			err = ctx.Err()
-			break feed
 		}
 	}
 	close(queue)
 	workers.Wait()
-	select {
-	case e := <-failed:
-		err = errors.Join(err, e)
-	default:
-	}
-	return err
+	return context.Cause(ctx)
 }
 
-// judge builds and runs one mutant.
+// judge runs one mutant, which it may have to build.
 func (l *lab) judge(ctx context.Context, m mutant, dir string) (outcome, error) {
-	if !l.covered.has(l.p.ImportPath+"/"+m.File, l.p.text[m.File], m.Start) {
+	if !l.runs(m) {
 		return outcome{Result: unrun}, nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return outcome{}, err
+	program, number := l.woven, l.numbers[m]
+	if number == 0 {
+		program = filepath.Join(dir, "mutant.test")
+		overlay, err := l.overlay(dir, map[string][]byte{m.File: m.apply(l.p.text[m.File])})
+		if err != nil {
+			return outcome{}, err
+		}
+		if err := l.build(ctx, program, "-overlay", overlay); err != nil {
+			return outcome{}, err
+		}
 	}
-	changed, overlay, program := filepath.Join(dir, m.File), filepath.Join(dir, "overlay"), filepath.Join(dir, "mutant.test")
-	replace := map[string]map[string]string{"Replace": {filepath.Join(l.p.Dir, m.File): changed}}
-	list, err := json.Marshal(replace)
-	if err := errors.Join(err, os.WriteFile(changed, m.apply(l.p.text[m.File]), 0o644), os.WriteFile(overlay, list, 0o644)); err != nil {
-		return outcome{}, err
-	}
-	if err := l.build(ctx, program, "-overlay", overlay); err != nil {
-		return outcome{}, fmt.Errorf("does not build: %w", err)
-	}
-	took, out, err := l.run(ctx, program, l.limit())
+	took, out, err := l.run(ctx, program, number, l.limit())
 	if ctx.Err() != nil {
 		return outcome{}, ctx.Err() // killed by us, not by a test
 	}
