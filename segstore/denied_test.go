@@ -47,3 +47,47 @@ func TestCallsCarriedOutAndDenied(t *testing.T) {
 		})
 	}
 }
+
+// A rename that was carried out and denied may have put an empty segment behind the one that is being written, or in its place. Nothing
+// is written before that is settled: the next start would take what follows for the rest of an untrimmed file, or not find it at all.
+func TestRenameDeniedWhileThereIsRoom(t *testing.T) {
+	for _, empty := range []bool{false, true} {
+		for _, done := range []bool{false, true} {
+			on := false
+			mem := disk.NewMem()
+			fail := func(call, _ string, err error) error {
+				if on && call == "rename" {
+					on = false
+					return errIO
+				}
+				return err
+			}
+			d := &disk.Trace{Disk: mem}
+			if done {
+				d.After = fail
+			} else {
+				d.Before = func(call, path string) error { return fail(call, path, nil) }
+			}
+			o := testOptions()
+			o.SegmentBytes = 2 * SegmentBytesMin
+			f := openLog(t, d, o)
+			f.addSynced(0, 5)
+			if on = true; empty {
+				on = false
+				f.must(f.RollOlder(f.now + 1))
+				on = true
+				if err := f.Reserve(o.SegmentBytes); err == nil { // more than the empty one takes
+					t.Fatal("nothing failed")
+				}
+			} else if err := f.RollOlder(f.now + 1); err == nil {
+				t.Fatal("nothing failed")
+			}
+			f.addSynced(5, 9)
+			f.holds(span{0, 9})
+			f.disk = mem.Killed()
+			f.reopen()
+			f.quiet()
+			f.holds(span{0, 9})
+		}
+	}
+}

@@ -52,6 +52,7 @@ type Log struct {
 	pos    int64 // end of the last closed batch in the active segment
 	next   int64 // offset of the next record
 	epoch  int32
+	astray bool // a segment could not be named for sure: it may stand behind the active one, or in its place
 
 	// written ≤ next, synced ≤ written; both stand on batch boundaries. first ≤ synced.
 	written atomic.Int64
@@ -148,7 +149,7 @@ func (l *Log) Reserve(n int64) error {
 	if l.open.count > 0 && l.open.at-l.pos+n > BatchBytesMax {
 		l.Commit()
 	}
-	if !l.fits(n) {
+	if l.astray || !l.fits(n) {
 		l.Commit()
 		if err := l.roll(n + BatchOverhead); err != nil {
 			return err
@@ -259,8 +260,9 @@ func (l *Log) nameSpare(n int64) (*segment, error) {
 		return nil, err
 	}
 	path := segmentPath(l.dir, l.next)
-	if err := l.disk.Rename(s.path, path); err != nil {
-		err = errors.Join(err, l.discard(s)) // it may have either name now
+	err = l.disk.Rename(s.path, path)
+	if l.astray = err != nil; l.astray {
+		err = errors.Join(err, l.discard(s)) // it may have either name now; the next to be named takes its place
 		return nil, fmt.Errorf("segstore: naming the next segment: %w", err)
 	}
 	s.base, s.path, s.nameDirty = l.next, path, true

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -20,12 +21,14 @@ const sickLog = "/sick-0"
 // the other topic's clients notice nothing, nothing is acknowledged that a kill or a power cut would take, and when the disk is well
 // again, so is the topic. PENSTOCK_SYSCALLS=all leaves no call out, for the errors that are handled as another one is, either.
 func TestEveryCallOfALogFails(t *testing.T) {
-	calls := 0
-	synctest.Test(t, func(t *testing.T) {
-		p := newPatient(t, illness{dir: sickLog})
-		p.live()
-		calls = p.disk.calls
-	})
+	calls := math.MaxInt
+	for range 6 { // the fewest of some lives: every now and then one has a segment more
+		synctest.Test(t, func(t *testing.T) {
+			p := newPatient(t, illness{dir: sickLog})
+			p.live()
+			calls = min(calls, p.disk.calls)
+		})
+	}
 	everyThird := 3
 	if os.Getenv("PENSTOCK_SYSCALLS") == "all" {
 		everyThird = 1
