@@ -3,6 +3,7 @@ package disk
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"path/filepath"
 	"slices"
@@ -102,13 +103,17 @@ func (d *Mem) change(path string, set ...nameChange) {
 	d.pending = append(d.pending, c)
 }
 
+// apply carries the change out. What was in a directory that is removed is gone with it.
 func (c *change) apply(names map[string]*MemFile) {
 	for _, n := range c.set {
-		if n.file == nil {
-			delete(names, n.name)
-		} else {
+		if n.file != nil {
 			names[n.name] = n.file
+			continue
 		}
+		if names[n.name] == directory {
+			maps.DeleteFunc(names, func(path string, _ *MemFile) bool { return filepath.Dir(path) == n.name })
+		}
+		delete(names, n.name)
 	}
 }
 
@@ -252,16 +257,23 @@ func (d *Mem) SyncDir(path string) error {
 	if err := d.findDir(path); err != nil {
 		return err
 	}
-	d.pending = slices.DeleteFunc(d.pending, func(c change) bool {
+	var left []change
+	for _, c := range d.pending {
 		if c.dir != path {
-			return false
+			left = append(left, c)
+			continue
 		}
 		c.apply(d.durable)
 		if c.of != nil {
 			c.of.durableTime = c.time
 		}
-		return true
-	})
+		for _, n := range c.set {
+			if n.file == nil { // what happened in a directory that is removed has happened to nobody
+				left = slices.DeleteFunc(left, func(c change) bool { return c.dir == n.name })
+			}
+		}
+	}
+	d.pending = left
 	return nil
 }
 

@@ -116,6 +116,33 @@ func TestACrashKeepsNamesThatWereSynced(t *testing.T) {
 	}
 }
 
+// A directory that was removed, and made again, is empty, whatever was synced of the one before.
+func TestADirectoryMadeAgain(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		d := NewMem()
+		ok(t, d.MakeDir("/d"))
+		ok(t, must[File](t)(d.Create("/d/a", 1)).Close())
+		ok(t, d.SyncDir("/d"))
+		ok(t, d.SyncDir("/"))
+		ok(t, must[File](t)(d.Create("/d/b", 1)).Close())
+		ok(t, d.Remove("/d/a"))
+		ok(t, d.Remove("/d/b"))
+		ok(t, d.Remove("/d"))
+		if got := d.Crash(none, allSectors).Paths(); fmt.Sprint(got) != "[/d/a]" {
+			t.Errorf("removed, and not for sure: %v", got)
+		}
+		if again {
+			ok(t, d.MakeDir("/d"))
+		}
+		ok(t, d.SyncDir("/"))
+		for kept := range 5 {
+			if got := d.Crash(func(i int) bool { return i < kept }, allSectors).Paths(); len(got) > 0 {
+				t.Errorf("removed for sure: %v", got)
+			}
+		}
+	}
+}
+
 // A failed sync leaves pages that count as clean: the next sync, which succeeds, does not write them.
 func TestAFailedSync(t *testing.T) {
 	for _, writes := range []bool{false, true} {
