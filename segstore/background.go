@@ -199,6 +199,7 @@ func (l *Log) Close() error {
 		err = errors.Join(err, l.abandon())
 	}
 	l.closed.Store(true)
+	l.full.Store(false) // nobody waits for space any more
 	l.wakeReaders()
 	l.sealActive()
 	if !l.poisoned.Load() {

@@ -353,3 +353,17 @@ func TestHalfOfWhatWasGivenUpIsBack(t *testing.T) {
 	f.holds(span{0, 6}, span{8, 10})
 	f.quiet()
 }
+
+// A log that found no space and is closed, as its topic is deleted, is no trouble to anybody.
+func TestFullLogIsClosed(t *testing.T) {
+	d := disk.NewMem()
+	d.Free = 100
+	f := openLog(t, d, testOptions())
+	if err := f.tryAdd(0, 1); !errors.Is(err, ErrFull) || f.Trouble() == nil {
+		t.Fatalf("adding gave %v, trouble is %v", err, f.Trouble())
+	}
+	f.must(f.Close())
+	if f.Full() || f.Trouble() != nil {
+		t.Errorf("closed, and still full: %v", f.Trouble())
+	}
+}

@@ -33,6 +33,8 @@ type Options struct {
 	// nil: nobody readies segments ahead, Reserve makes them; Log.Background is still to be called now and then.
 	Background func()
 	Report     func(Finding) // what recovery found, and what failed later; nil: nobody wants to know
+	// GaveUp is called, from the writer, for the IDs of records that were committed, and given up after a failed sync. nil: nobody cares.
+	GaveUp func(ID)
 }
 
 // Log is one shard's log: segments in order of offset, one writer, any number of readers.

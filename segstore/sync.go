@@ -159,6 +159,7 @@ func (l *Log) giveUpUnsynced(fresh *segment, keep int64) {
 			l.cutBack(s, keep)
 			list = append(list, s)
 		default:
+			l.giveUpIDs(s, 0)
 			s.next = math.MaxInt64 // never to be finished
 			s.end.Store(0)
 			l.setAside(s)
@@ -168,10 +169,18 @@ func (l *Log) giveUpUnsynced(fresh *segment, keep int64) {
 	l.first.Store(list[0].base)
 }
 
+// giveUpIDs tells of the IDs of a segment's records from a position on, which are given up.
+func (l *Log) giveUpIDs(s *segment, position int64) {
+	if end := s.readable(); l.o.GaveUp != nil && s.ids.Load() > 0 && position < end {
+		segmentIDs(s.data[position:end], l.o.GaveUp)
+	}
+}
+
 // cutBack ends a segment whose last sync failed at keep, in its file too, so that no start finds again what was given up. The sync
 // that follows is not believed about what was lost, only about the new size.
 func (l *Log) cutBack(s *segment, keep int64) {
 	position := s.positionOf(keep)
+	l.giveUpIDs(s, position)
 	s.index.truncate(position)
 	s.next, s.cut = keep, true
 	s.end.Store(position)

@@ -140,6 +140,13 @@ func (s *Set) forgetIDs(l *logState) {
 	}
 }
 
+// forgetID forgets a record that was acknowledged as in the log only, and is not there any more: sent again, it is stored.
+func (s *Set) forgetID(id segstore.ID) {
+	if s.repeats != nil {
+		s.repeats.forget(id)
+	}
+}
+
 // learnIDs tells the memory of repeats of the IDs that are not in files: those of segments that still grow.
 func (s *Set) learnIDs(logs []*logState) {
 	if s.repeats == nil {

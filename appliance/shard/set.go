@@ -231,6 +231,7 @@ func (s *Set) logOptions(l *logState) segstore.Options {
 		Now:          s.clock.now,
 		Background:   func() { s.keeper.want(l) },
 		Report:       s.report,
+		GaveUp:       s.forgetID,
 	}
 }
 

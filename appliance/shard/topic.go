@@ -207,23 +207,31 @@ func (s *Set) DeleteTopic(name string) error {
 	if !ok {
 		return ErrUnknownTopic
 	}
+	s.dropTopic(t)
+	var errs []error
+	for _, l := range t.logs { // the highest shard last: until it is gone, a crash leaves the topic with its number of shards
+		closed := make(chan error, 1)
+		l.writer.do(func() { closed <- l.close() })
+		errs = append(errs, <-closed, s.removeLog(l))
+	}
+	return errors.Join(errs...)
+}
+
+// dropTopic makes a topic unknown. The caller holds mu.
+func (s *Set) dropTopic(t *Topic) {
 	topics := topicMap{}
-	for n, other := range *s.topics.Load() {
-		if n != name {
-			topics[n] = other
+	for name, other := range *s.topics.Load() {
+		if other != t {
+			topics[name] = other
 		}
 	}
 	s.topics.Store(&topics)
-	var errs []error
-	for i := range t.logs { // the highest shard last: until it is gone, a crash leaves the topic with its number of shards
-		l := t.logs[i]
-		closed := make(chan error, 1)
-		l.writer.do(func() { closed <- l.close() })
-		errs = append(errs, <-closed)
-		s.forgetIDs(l)
-		errs = append(errs, segstore.Remove(s.disk, l.log.Dir()))
-	}
-	return errors.Join(errs...)
+}
+
+// removeLog removes what is left of a closed log.
+func (s *Set) removeLog(l *logState) error {
+	s.forgetIDs(l)
+	return segstore.Remove(s.disk, l.log.Dir())
 }
 
 // close ends a log's life, on its writer's goroutine: what waits for it is told the truth about it.
