@@ -114,7 +114,7 @@ func (r *report) print(w io.Writer) {
 	for _, m := range r.mutants {
 		switch e := r.book.known[m]; e.Result {
 		case hung:
-			fmt.Fprintf(w, "- %s: %v (in %s)\n", e.Result, m, e.By)
+			fmt.Fprintf(w, "- %s: %v (%.0f s of a processor in %.0f s; %s)\n", e.Result, m, e.Processor, e.Seconds, e.By)
 		case unrun, survived:
 			fmt.Fprintf(w, "- %s: %v\n", e.Result, m)
 		case "":

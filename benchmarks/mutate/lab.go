@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,9 +23,10 @@ const memoryLimit = 6 << 20
 
 // outcome is what became of a mutant.
 type outcome struct {
-	Result  string  `json:"result"`
-	By      string  `json:"by,omitempty"` // the first test that failed, or the ones that ran when the time was over
-	Seconds float64 `json:"seconds"`
+	Result    string  `json:"result"`
+	By        string  `json:"by,omitempty"` // the first test that failed, or the ones that ran when the time was over
+	Seconds   float64 `json:"seconds"`
+	Processor float64 `json:"processor"` // seconds of it
 }
 
 const (
@@ -34,13 +36,16 @@ const (
 	unrun    = "not covered"
 )
 
+// cost is what tests took, of a clock's time and of a processor's.
+type cost struct{ clock, processor time.Duration }
+
 // lab is where mutants of a package are tried.
 type lab struct {
 	p        *source
 	dir      string // of its own, for what is built
 	flags    []string
 	parallel int
-	clean    time.Duration // of the tests without a mutant
+	clean    cost // of the tests without a mutant
 	slack    time.Duration
 	covered  coverage
 	woven    string         // the program with many mutants, if there is one
@@ -85,7 +90,7 @@ func (l *lab) begin(ctx context.Context) error {
 
 // measure takes the time of the tests without a mutant.
 func (l *lab) measure(ctx context.Context, program string, flags ...string) error {
-	took, out, err := l.run(ctx, program, 0, 10*time.Minute, flags...)
+	took, out, err := l.run(ctx, program, 0, cost{10 * time.Minute, 10 * time.Minute}, flags...)
 	if err != nil {
 		return fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
 	}
@@ -93,8 +98,9 @@ func (l *lab) measure(ctx context.Context, program string, flags ...string) erro
 	return nil
 }
 
-// limit is how long the tests of a mutant may take: four times what they take clean, and something on top for a busy machine.
-func (l *lab) limit() time.Duration { return 4*l.clean + l.slack }
+// limit is what the tests of a mutant may take. A busy machine stretches the clock's time, so that is for the mutants that wait for ever,
+// and the processor's is for those that run for ever.
+func (l *lab) limit() cost { return cost{4*l.clean.clock + 3*l.slack, 4*l.clean.processor + l.slack} }
 
 // weave builds the program of many mutants. When its tests fail though no mutant is chosen, as those may which count allocations that
 // inlining saves, each mutant is compiled by itself.
@@ -156,10 +162,11 @@ func (l *lab) build(ctx context.Context, program string, flags ...string) error 
 }
 
 // run runs a test program where go test would. A woven one is the mutant of that number.
-func (l *lab) run(ctx context.Context, program string, number int, limit time.Duration, flags ...string) (time.Duration, []byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit+10*time.Second) // a runtime that is stuck does not end by itself
+func (l *lab) run(ctx context.Context, program string, number int, limit cost, flags ...string) (cost, []byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit.clock+10*time.Second) // a runtime that is stuck does not end by itself
 	defer cancel()
-	args := append([]string{"-c", fmt.Sprintf(`ulimit -v %d; exec "$0" "$@"`, memoryLimit), program, "-test.timeout=" + limit.String()}, l.flags...)
+	shell := fmt.Sprintf(`ulimit -v %d; ulimit -t %.0f; exec "$0" "$@"`, memoryLimit, math.Ceil(limit.processor.Seconds()))
+	args := append([]string{"-c", shell, program, "-test.timeout=" + limit.clock.String()}, l.flags...)
 	test := exec.CommandContext(ctx, "sh", append(args, flags...)...)
 	test.Dir = l.p.Dir
 	test.Env = append(os.Environ(), fmt.Sprintf("%s=%d", chosen, number))
@@ -168,7 +175,11 @@ func (l *lab) run(ctx context.Context, program string, number int, limit time.Du
 	test.WaitDelay = time.Second
 	began := time.Now()
 	out, err := test.CombinedOutput()
-	return time.Since(began), out, err
+	took := cost{clock: time.Since(began)}
+	if test.ProcessState != nil {
+		took.processor = test.ProcessState.UserTime() + test.ProcessState.SystemTime()
+	}
+	return took, out, err
 }
 
 // try tries what is open in the book.
@@ -225,13 +236,13 @@ func (l *lab) judge(ctx context.Context, m mutant, dir string) (outcome, error) 
 	if ctx.Err() != nil {
 		return outcome{}, ctx.Err() // killed by us, not by a test
 	}
-	o := outcome{Result: survived, Seconds: took.Seconds()}
+	o := outcome{Result: survived, Seconds: took.clock.Seconds(), Processor: took.processor.Seconds()}
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 	case !errors.As(err, &exit):
 		return outcome{}, err
-	case bytes.Contains(out, []byte("panic: test timed out")), !exit.Exited() && took > l.limit():
+	case bytes.Contains(out, []byte("panic: test timed out")), took.clock > l.limit().clock, took.processor >= l.limit().processor:
 		o.Result, o.By = hung, strings.Join(allOf(running, out), " ")
 	default:
 		o.Result, o.By = killed, strings.Join(allOf(failing, out), " ")

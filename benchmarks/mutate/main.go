@@ -2,9 +2,10 @@
 //
 //	go run ./benchmarks/mutate ./ring ./wire
 //
-// A fault is a mutant: one operator, constant, condition, statement or result of one file is another (operators.go has the list). The changed file
-// is handed to the compiler by -overlay, so the tree is not touched. A mutant is killed when a test fails or panics, or when the tests do not end in
-// four times the time they need without it and 20 s. A mutant on a line that no test runs is not tried; it counts as survived.
+// A fault is a mutant: one operator, constant, condition, statement or result of one file is another (operators.go has the list). The changed code
+// is handed to the compiler by -overlay, so the tree is not touched. A mutant is killed when a test fails or panics. It is timed out, which counts as
+// killed too, when it takes four times the processor's time that the tests take without it and 10 s, or stands still for four times as long and 30 s;
+// the report says which. A mutant on a line that no test runs is not tried; it counts as survived.
 //
 // The outcome of each is kept in a file beside Go's build cache, so a run can be stopped and goes on where it was. When tests of a package
 // change, what they killed stays dead and the rest is tried again; when a file changes, its mutants are new.
@@ -44,7 +45,7 @@ func main() {
 	flag.IntVar(&s.sample, "sample", 0, "try that many mutants of each package, drawn by -seed; 0 is all")
 	flag.Uint64Var(&s.seed, "seed", 1, "draws the sample")
 	flag.IntVar(&s.parallel, "parallel", 2, "mutants at a time")
-	flag.DurationVar(&s.slack, "slack", 20*time.Second, "what the tests may take on top of four times what they take without a mutant")
+	flag.DurationVar(&s.slack, "slack", 10*time.Second, "what the tests may take of a processor on top of four times what they take without a mutant")
 	flag.Float64Var(&s.least, "min", 90, "the lowest score, in per cent, that is good enough")
 	flag.StringVar(&s.kept, "kept", "", "the directory of the outcomes (default: in the user's cache)")
 	flag.BoolVar(&s.list, "list", false, "report what is kept, try nothing")
@@ -111,7 +112,8 @@ func one(ctx context.Context, s settings, path string) (*report, error) {
 	}
 	defer l.close()
 	began := time.Now()
-	fmt.Fprintf(os.Stderr, "%s: %d mutants, %d to try; clean, the tests take %v\n", p.ImportPath, len(mutants), len(b.open(mutants)), l.clean.Round(time.Millisecond))
+	fmt.Fprintf(os.Stderr, "%s: %d mutants, %d to try; clean, the tests take %v, %v of a processor\n", p.ImportPath, len(mutants), len(b.open(mutants)),
+		l.clean.clock.Round(time.Millisecond), l.clean.processor.Round(time.Millisecond))
 	if err := l.try(ctx, b); err != nil {
 		return nil, err
 	}
