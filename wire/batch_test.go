@@ -51,6 +51,50 @@ func TestBatch_ResetForgets(t *testing.T) {
 	}
 }
 
+// A batch that was reset, or cut short, keeps nothing of a request's payload in memory, nor shows it in a new record.
+func TestBatch_KeepsNoPayload(t *testing.T) {
+	var b Batch
+	full := Record{Topic: []byte("t"), Key: []byte("k"), Value: []byte("v"), ID: []byte("i"), Time: 7}
+	for name, empty := range map[string]func(){"Reset": b.Reset, "Clear": b.Clear} {
+		*b.Add(), *b.Add() = full, full
+		empty()
+		for _, r := range b.Records[:2] {
+			if !reflect.DeepEqual(r, Record{}) {
+				t.Errorf("%s leaves %+v in the slots", name, r)
+			}
+		}
+	}
+	*b.Add() = full
+	b.Records = b.Records[:0] // as a wire does that takes its last records back
+	if r := b.Add(); !reflect.DeepEqual(*r, Record{}) {
+		t.Errorf("a new record has an old one's fields: %+v", r)
+	}
+}
+
+// What fits exactly goes into the slab there is, and scratch of exactly the size that is kept is kept.
+func TestBatch_ScratchFillsItsSlab(t *testing.T) {
+	var b Batch
+	first := b.Scratch(4000)
+	second := b.Scratch(96)
+	if cap(b.scratch) != 4096 || &b.scratch[0] != &first[0] || &b.scratch[4000] != &second[0] {
+		t.Errorf("4096 bytes in two pieces are not one slab: %d", cap(b.scratch))
+	}
+	b.scratch = make([]byte, 0, scratchKeep)
+	b.Reset()
+	if cap(b.scratch) != scratchKeep {
+		t.Errorf("of %d bytes, %d are kept", scratchKeep, cap(b.scratch))
+	}
+}
+
+// A place in the payload is said, the first bytes included, and no place is not.
+func TestFault_SaysItsPlace(t *testing.T) {
+	for offset, want := range map[int]string{NoOffset: "", 0: " at byte 0", 1: " at byte 1", 12345: " at byte 12345"} {
+		if got := (&Fault{Code: BadJSON, Offset: offset}).Error(); got != BadJSON.Text()+want {
+			t.Errorf("at %d: %q", offset, got)
+		}
+	}
+}
+
 // Add's record is the batch's own, whether the slot is new or used before.
 func TestBatch_AddPointsIntoRecords(t *testing.T) {
 	var b Batch

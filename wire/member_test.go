@@ -14,6 +14,9 @@ func TestNextMember(t *testing.T) {
 		var got []string
 		for m, at, ok := NextMember([]byte(src), 0); ok; m, at, ok = NextMember([]byte(src), at) {
 			got = append(got, string(m.Name)+"="+string(m.Value))
+			if m, end, ok := NextMember([]byte(src), at); !ok && (src[end] != '}' || m.Name != nil || m.Value != nil) {
+				t.Errorf("%s: it ends at %d, with %s", src, end, m)
+			}
 		}
 		if g, w := strings.Join(got, " | "), strings.Join(want, " | "); g != w {
 			t.Errorf("%s\n got %s\nwant %s", src, g, w)
