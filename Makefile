@@ -5,10 +5,11 @@ FUZZTIME ?= 60s
 CYCLES ?= 10000
 CUTS ?= 5000
 TORN ?= 2000
+LIVES ?= 1000000
 SEED ?= 1
 EVENTS ?= 5000000
 
-.PHONY: help build check test race clients fuzz bench load torture kills cuts torn mallocs
+.PHONY: help build check test race clients fuzz bench load torture kills cuts torn sim mallocs
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -58,6 +59,9 @@ torn: build ## TORN (2,000) power cuts that tear and reorder sectors; needs root
 	$(GO) build -o benchmarks/load/load ./benchmarks/load
 	$(GO) build -C benchmarks/fuseblk -o $(CURDIR)/fuseblk .
 	benchmarks/load/load torture --bin ./penstock --power fuse --fuseblk ./fuseblk --cycles $(TORN) --seed $(SEED)
+
+sim: ## LIVES (1 million) lives of the simulation, from a seed drawn by the clock
+	PENSTOCK_SIM_LIVES=$(LIVES) PENSTOCK_SIM_BASE=$$(date +%s%N) $(GO) test -count=1 -timeout 120m -v -run '^TestSimulation$$' ./appliance/shard
 
 mallocs: ## a million requests of one event and a million of 64 KiB against the process's own malloc counter
 	PENSTOCK_BATCHES=1000000 $(GO) test -count=1 -timeout 60m -v -run TestMallocs ./appliance/e2e
