@@ -128,18 +128,6 @@ func (s *Set) settleLate(w *wait) {
 	}
 }
 
-// forgetIDs forgets the records of a log that is closed and about to be removed: sent again, they are stored.
-func (s *Set) forgetIDs(l *logState) {
-	if s.repeats == nil {
-		return
-	}
-	for _, ids := range l.log.IDs() {
-		if err := ids.Each(s.repeats.forget); err != nil {
-			s.o.Logger.Warn("a deleted topic's IDs can't be read: its records, sent again, count as repeats", "log", l.log.Dir(), "error", err)
-		}
-	}
-}
-
 // forgetID forgets a record that was acknowledged as in the log only, and is not there any more: sent again, it is stored.
 func (s *Set) forgetID(id segstore.ID) {
 	if s.repeats != nil {

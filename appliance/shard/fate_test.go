@@ -139,7 +139,7 @@ func TestDeletedTopicForgetsItsRecords(t *testing.T) {
 	if err := s.DeleteTopic("t"); err != nil {
 		t.Fatal(err)
 	}
-	wantFates(t, s, k, AckDisk, "krk", "t a", "u a", "t b")
+	wantFates(t, s, k, AckDisk, "kkr", "t a", "t b", "t a")
 	if got := valuesOf(t, s, "t"); got != "a b" {
 		t.Errorf("stored: %s", got)
 	}

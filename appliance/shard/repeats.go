@@ -152,6 +152,24 @@ func (r *repeats) forget(id segstore.ID) {
 	}
 }
 
+// forgetAll forgets all IDs but those whose records are being stored.
+func (r *repeats) forgetAll() {
+	for i := range r.stripes {
+		s := &r.stripes[i]
+		s.mu.Lock()
+		for g := range s.generations {
+			slots := s.generations[g].slots
+			for at := range slots {
+				if slot := &slots[at]; slot.state > repeatVoid && slot.state < repeatOwner {
+					slot.state = repeatVoid
+					r.forgotten.Add(1)
+				}
+			}
+		}
+		s.mu.Unlock()
+	}
+}
+
 func (r *repeats) stripe(id *segstore.ID) *repeatStripe { return &r.stripes[id[0]%repeatStripes] }
 
 // find looks for an ID that came at or after since. One that was void is as good as unknown, and its slot is free for it.

@@ -228,9 +228,12 @@ func (s *Set) dropTopic(t *Topic) {
 	s.topics.Store(&topics)
 }
 
-// removeLog removes what is left of a closed log.
+// removeLog removes what is left of a closed log. Its records, sent again, are to be stored, those that retention had taken before, too,
+// and no ID says whose it is. So all are forgotten that no file has: a repeat of what is in a growing segment may then be stored twice.
 func (s *Set) removeLog(l *logState) error {
-	s.forgetIDs(l)
+	if s.repeats != nil {
+		s.repeats.forgetAll()
+	}
 	return segstore.Remove(s.disk, l.log.Dir())
 }
 
