@@ -14,10 +14,12 @@ import (
 
 // life is the life of one data directory, over several runs of the process.
 type life struct {
-	*rand.Rand
-	history *disk.History
-	sum     summary
-	plan    plan
+	*rand.Rand            // of who moves now
+	outer      *rand.Rand // of steps
+	inner      *rand.Rand // of what happens within calls to the disk: a call more or less changes little else
+	history    *disk.History
+	sum        summary
+	plan       plan
 
 	mem   *disk.Mem
 	trace *disk.Trace // the set's way to it
@@ -26,6 +28,7 @@ type life struct {
 	// The world's time, ms.
 	elapsed   int64
 	wallError int64
+	doubted   int64 // since the retention clock's file could not be read: it goes by the wall clock's time, and segments may not
 	booted    int64
 	boots     int
 
@@ -72,12 +75,14 @@ type plan struct {
 }
 
 func newLife(seed uint64, history *disk.History) *life {
-	l := &life{Rand: rand.New(rand.NewPCG(seed, 0)), history: history, mem: disk.NewMem(), boots: 1, byDir: map[string]*simLog{}}
+	l := &life{Rand: rand.New(rand.NewPCG(seed, 0)), inner: rand.New(rand.NewPCG(seed, 1)), history: history, mem: disk.NewMem(), boots: 1,
+		byDir: map[string]*simLog{}}
+	l.outer = l.Rand
 	p := &l.plan
 	p.runs, p.steps = 2+l.IntN(4), 20+l.IntN(80)
 	p.shards, p.topics = 1+l.IntN(3), 1+l.IntN(2)
 	p.segment = 64<<10 + int64(l.IntN(8)/7)*32<<10
-	sizes := []struct{ value, ring int }{{20, 4 << 10}, {20, 4 << 10}, {200, 8 << 10}, {200, 8 << 10}, {1500, 32 << 10}, {5000, 128 << 10}}
+	sizes := []struct{ value, ring int }{{20, 4 << 10}, {20, 4 << 10}, {200, 8 << 10}, {200, 8 << 10}, {1500, 64 << 10}, {5000, 128 << 10}}
 	size := sizes[l.IntN(len(sizes))]
 	p.value, p.ring = size.value, size.ring<<l.IntN(2)
 	if l.chance(33) {
@@ -207,7 +212,7 @@ func (l *life) start() {
 	trace.Before = func(call, path string) error { return l.before(trace, call, path) }
 	trace.After = func(call, path string, err error) error { return l.afterwards(trace, call, path, err) }
 	l.trace, l.set, l.clients, l.rings, l.laid = trace, nil, nil, nil, nil
-	l.actor, l.nested, l.byAge = nobody, false, false
+	l.Rand, l.actor, l.nested, l.byAge = l.outer, nobody, false, false
 	l.dead, l.fired, l.doom, l.fault = false, 0, 0, fault{}
 }
 

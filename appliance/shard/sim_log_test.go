@@ -131,6 +131,7 @@ func (s *simLog) retired(first int64) {
 		case !l.byAge && (l.plan.small || l.plan.keptBytes > 0):
 		case !l.byAge:
 			l.fail("%v was removed, and there is space enough", p)
+		case p.at < l.doubted:
 		case l.plan.jumpy && p.boots != l.boots: // where the machine was started anew, the wall clock is believed for up to a day
 		case age < l.plan.retention.Milliseconds():
 			l.fail("%v was retired at the age of %d ms", p, age)
@@ -192,7 +193,7 @@ func (s *simLog) remove() {
 		s.cursor.Close()
 	}
 	for _, p := range append(s.parts, s.ghosts...) {
-		p.state, p.hung = deleted, !p.request.told
+		p.state, p.hung = deleted, !p.request.told || p.state == expired
 	}
 	*s = simLog{l: s.l, dir: s.dir, topic: s.topic, shard: s.shard}
 }

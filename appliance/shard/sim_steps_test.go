@@ -216,7 +216,7 @@ var interruptible = []string{"create", "rename", "sync", "sync dir", "truncate",
 
 // meanwhile has somebody else move while a call to the disk is under way, if nobody holds a lock that he needs.
 func (l *life) meanwhile(call, path string) {
-	if l.nested || !l.chance(l.plan.interference) || !slices.Contains(interruptible, call) || strings.HasSuffix(path, "checkpoint") {
+	if l.nested || l.inner.IntN(100) >= l.plan.interference || !slices.Contains(interruptible, call) || strings.HasSuffix(path, "checkpoint") {
 		return
 	}
 	giving := slices.ContainsFunc(l.logs, func(s *simLog) bool { return s.poisoned }) // a writer gives up what was not synced, or will
@@ -239,13 +239,13 @@ func (l *life) meanwhile(call, path string) {
 	default:
 		return
 	}
-	l.nested = true
+	l.nested, l.Rand = true, l.inner
 	l.sum[countNestedSteps]++
 	l.note("meanwhile")
 	moves[l.IntN(len(moves))]()
 	l.look()
 	l.note("and on")
-	l.nested = false
+	l.nested, l.Rand = false, l.outer
 }
 
 // goOn is what must be possible once nothing fails any more: every shard takes a record and puts it on disk.
