@@ -77,6 +77,7 @@ func (d heapDisk) Time(path string) (int64, error) {
 
 func (f *heapFile) Size() (int64, error)                       { return int64(len(f.data)), nil }
 func (f *heapFile) Map(size int64, write bool) ([]byte, error) { return f.data[:size:size], nil }
+func (f *heapFile) DataEnd(size int64) int64                   { return size }
 func (f *heapFile) Unmap([]byte) error                         { return nil }
 func (f *heapFile) Sync() error                                { return nil }
 func (f *heapFile) DropCache()                                 {}

@@ -219,7 +219,7 @@ func TestSearchIsBounded(t *testing.T) {
 		sealBatch(data[at:at+BatchOverhead], &h)
 		binary.BigEndian.PutUint32(data[at+atLength:], uint32(len(data)-at-lengthOverhead)) // up to the end: all would be read for each
 	}
-	s := newSearch(data, -1, -1)
+	s := newSearch(data, int64(len(data)), -1, -1)
 	if at, _, ok := s.find(0, 50); ok {
 		t.Fatalf("found a batch at %d", at)
 	}
@@ -235,7 +235,7 @@ func TestSearchReadsChainsOnce(t *testing.T) {
 		data = append(data, forged(10+2*i, 2)...)
 	}
 	data = append(data, "and then something else"...)
-	s := newSearch(data, -1, -1)
+	s := newSearch(data, int64(len(data)), -1, -1)
 	before := s.budget
 	if at, _, ok := s.find(0, 5); ok {
 		t.Fatalf("found a batch at %d", at)

@@ -20,7 +20,7 @@ func (r *recovery) mend(i int, p *patient) error {
 	s.ids.Store(0)
 	p.unsynced, p.kept = s.capacity, 0
 	for from, base := int64(0), s.base; ; {
-		at := scan(p.content[from:], base, p.nextBase, r.synced, p.torn, func(pos int64, h header) { r.keep(p, from+pos, h) })
+		at := scan(p.content[from:], max(0, p.written-from), base, p.nextBase, r.synced, p.torn, func(pos int64, h header) { r.keep(p, from+pos, h) })
 		at.position, at.resume = at.position+from, at.resume+from
 		p.extendable = at.verdict == end || at.verdict == cut
 		if p.extendable && p.torn && at.expected != p.nextBase {
@@ -43,7 +43,7 @@ func (r *recovery) mend(i int, p *patient) error {
 			if next < 0 {
 				next = r.synced
 			}
-			rest := at.position + zerosFrom(p.content[at.position:])
+			rest := at.position + p.filled(at.position)
 			r.missing(s.path, at, next)
 			p.spoilt = !r.saveAside(s, p.content, at.position, rest, damagedSuffix) || p.spoilt
 			return nil
@@ -59,6 +59,9 @@ func (r *recovery) mend(i int, p *patient) error {
 		}
 	}
 }
+
+// filled is how many bytes behind a position are more than zeros at the file's end.
+func (p *patient) filled(from int64) int64 { return zerosFrom(p.content[from:max(from, p.written)]) }
 
 // keep takes a batch into the log.
 func (r *recovery) keep(p *patient, pos int64, h header) {
@@ -98,7 +101,7 @@ func (r *recovery) missing(path string, at place, next int64) {
 // cutTail zeroes a torn tail, so that nothing of it can ever be taken for a batch, and keeps a copy if sound batches were in it.
 // For want of space the copy is done without: nobody was told that they are safe.
 func (r *recovery) cutTail(p *patient, at place) {
-	torn := zerosFrom(p.content[at.position:])
+	torn := p.filled(at.position)
 	if at.sound {
 		r.saveAside(p.segment, p.content, at.position, at.position+torn, cutSuffix)
 	}

@@ -234,6 +234,7 @@ type patient struct {
 	nextBase int64  // of the segment behind it, -1 when it is the last
 	torn     bool   // see tornRoll
 	content  []byte // what is scanned: the mapping, or a copy of what can be read of it
+	written  int64  // from here on it is zeros; most of a growing segment is, and looking at them would take memory for them
 	copied   bool   // the latter: some pages can't be read
 	// spoilt: something that is wrong stays in the file as it is, because it can't be read or could not be set aside. It is never
 	// written to again; readers step over it.
@@ -265,7 +266,7 @@ func (r *recovery) segment(i int) error {
 		return errors.Join(err, f.Close())
 	}
 	s.file, s.data, s.pins = f, data, 1
-	p.content = data
+	p.content, p.written = data, f.DataEnd(s.capacity)
 	var mended error
 	err = errors.Join(guard(data, func() { mended = r.mend(i, p) }), mended)
 	var fault *faultError

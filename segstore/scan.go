@@ -84,8 +84,9 @@ type place struct {
 }
 
 // scan walks one segment from its start and calls kept for each batch it keeps. It stops where the table says anything else.
-// nextBase is the base of the segment behind it, or -1; synced is the checkpoint, or 0; torn says that the later segments don't count.
-func scan(data []byte, base, nextBase, synced int64, torn bool, kept func(pos int64, h header)) place {
+// From written on there are only zeros. nextBase is the base of the segment behind it, or -1; synced is the checkpoint, or 0; torn says
+// that the later segments don't count.
+func scan(data []byte, written, base, nextBase, synced int64, torn bool, kept func(pos int64, h header)) place {
 	pos, expected := int64(0), base
 	for {
 		h, wrong := checkBatch(data[pos:])
@@ -98,9 +99,9 @@ func scan(data []byte, base, nextBase, synced int64, torn bool, kept func(pos in
 		f := facts{batch: wrong == "", reached: expected == nextBase, synced: expected < synced, later: nextBase >= 0 && !torn}
 		at := place{position: pos, expected: expected, reason: wrong}
 		if !f.batch && !f.reached {
-			f.zeros = allZero(data[pos:])
+			f.zeros = allZero(data[pos:max(pos, written)])
 			if !f.zeros {
-				at.resume, at.next, f.sound = findSound(data, pos, expected, nextBase, synced)
+				at.resume, at.next, f.sound = newSearch(data, written, nextBase, synced).find(pos, expected)
 			}
 		}
 		at.sound = f.sound
@@ -124,12 +125,11 @@ func scan(data []byte, base, nextBase, synced int64, torn bool, kept func(pos in
 // What is claimed to be a batch may have been made to look like one, so the bytes read for its sake are bounded: when they are used
 // up, nothing sound was found, and everything stays where it is put aside. synced is the checkpoint, or -1 when tears don't count.
 func findSound(data []byte, pos, expected, nextBase, synced int64) (at, offset int64, ok bool) {
-	s := newSearch(data, nextBase, synced)
-	return s.find(pos, expected)
+	return newSearch(data, int64(len(data)), nextBase, synced).find(pos, expected)
 }
 
-func newSearch(data []byte, nextBase, synced int64) *search {
-	return &search{data: data, zeros: zerosFrom(data), nextBase: nextBase, synced: synced, budget: 8 * int64(len(data))}
+func newSearch(data []byte, written, nextBase, synced int64) *search {
+	return &search{data: data, zeros: zerosFrom(data[:written]), nextBase: nextBase, synced: synced, budget: 8 * int64(len(data))}
 }
 
 func (s *search) find(pos, expected int64) (at, offset int64, ok bool) {

@@ -162,7 +162,7 @@ func (v *verifier) segment(s *segment, nextBase int64) error {
 	for {
 		var at place
 		err := guard(s.data, func() {
-			at = scan(s.data[from:], base, nextBase, v.synced, v.torn, func(pos int64, h header) {
+			at = scan(s.data[from:], int64(len(s.data))-from, base, nextBase, v.synced, v.torn, func(pos int64, h header) {
 				v.sum.Batches++
 				v.sum.Records += int64(h.count)
 				v.sum.Bytes += h.size

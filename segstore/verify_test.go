@@ -150,7 +150,7 @@ func TestEveryBitFlipped(t *testing.T) {
 			batch := batchAt(sound, at)
 			data, lost := content, int64(0)
 			for base := int64(40); base < inAll; {
-				p := scan(data, base, -1, inAll, false, func(_ int64, h header) { base = h.next() })
+				p := scan(data, int64(len(data)), base, -1, inAll, false, func(_ int64, h header) { base = h.next() })
 				if p.verdict != skip {
 					if p.verdict == damage {
 						lost += inAll - p.expected

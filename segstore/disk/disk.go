@@ -36,6 +36,9 @@ type File interface {
 	// Map maps the first size bytes, shared. Stores into a writable mapping reach the file in any order, at any time.
 	Map(size int64, write bool) ([]byte, error)
 	Unmap(mapping []byte) error // a mapping outlives Close
+	// DataEnd is where the zeros begin that a file of size bytes ends with, or behind that: space that was allocated and never written
+	// need not be read. size where the file system can't tell.
+	DataEnd(size int64) int64
 	ReadAt(p []byte, off int64) (int, error)
 	WriteAt(p []byte, off int64) (int, error)
 	// Allocate makes sure that the first size bytes have space.

@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"io"
 	"io/fs"
 	"syscall"
@@ -202,6 +203,12 @@ func (h *memHandle) Map(size int64, write bool) ([]byte, error) {
 		return nil, memFault(h.path, syscall.EINVAL)
 	}
 	return h.f.data[:size:size], nil
+}
+
+// DataEnd is the end of the last sector that is not all zeros.
+func (h *memHandle) DataEnd(size int64) int64 {
+	data := bytes.TrimRight(h.f.Bytes(), "\x00")
+	return min(int64(len(data)+SectorBytes-1)/SectorBytes*SectorBytes, size)
 }
 
 // Unmap works on a closed file, too: a mapping outlives it.

@@ -163,6 +163,27 @@ func (o *osFile) Map(size int64, write bool) ([]byte, error) {
 	return mapping, fault("mmap", o.path, err)
 }
 
+// dataEndSteps bounds how many pieces a file is looked through in.
+const dataEndSteps = 1 << 16
+
+// DataEnd goes from one written extent to the next. What is in memory only counts as written.
+func (o *osFile) DataEnd(size int64) int64 {
+	end := int64(0)
+	for range dataEndSteps {
+		data, err := unix.Seek(o.fd, end, unix.SEEK_DATA)
+		if err == unix.ENXIO {
+			return min(end, size)
+		}
+		if err != nil {
+			return size
+		}
+		if end, err = unix.Seek(o.fd, data, unix.SEEK_HOLE); err != nil || end <= data || end >= size {
+			return size
+		}
+	}
+	return size
+}
+
 func (o *osFile) Unmap(mapping []byte) error { return fault("munmap", o.path, unix.Munmap(mapping)) }
 
 func (o *osFile) ReadAt(p []byte, off int64) (read int, err error) {
