@@ -228,8 +228,10 @@ func (l *lab) judge(ctx context.Context, m mutant, dir string) (outcome, error) 
 		if err != nil {
 			return outcome{}, err
 		}
-		if err := l.build(ctx, program, "-overlay", overlay); err != nil {
-			return outcome{}, err
+		if err := l.build(ctx, program, "-overlay", overlay); ctx.Err() != nil {
+			return outcome{}, ctx.Err()
+		} else if err != nil { // the package compiles, so it is its tests that do not
+			return outcome{Result: killed, By: "the tests do not compile"}, nil
 		}
 	}
 	took, out, err := l.run(ctx, program, number, l.limit())
@@ -246,6 +248,9 @@ func (l *lab) judge(ctx context.Context, m mutant, dir string) (outcome, error) 
 		o.Result, o.By = hung, strings.Join(allOf(running, out), " ")
 	default:
 		o.Result, o.By = killed, strings.Join(allOf(failing, out), " ")
+		if o.By == "" {
+			return outcome{}, fmt.Errorf("no test said why: %w\n%s", err, out) // somebody else ended it
+		}
 	}
 	return o, nil
 }
