@@ -258,3 +258,27 @@ func TestLedgerIsNeverAhead(t *testing.T) {
 	close(stop)
 	<-ended
 }
+
+// A stop that comes while a stream is at work does not end it before it has stored what its sender has sent until then.
+func TestStream_StopTakesWhatCame(t *testing.T) {
+	r := open(t, withToy)
+	ended, closed := make(chan error, 1), make(chan error, 1)
+	go func() { ended <- r.Serve() }()
+	c := dial(t, r.at("toy"))
+	tell(t, c, "wait\n")
+	eventually(t, "it is at work", r.toyWireBusy)
+	tell(t, c, "two\nthree\n")
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		closed <- r.Close(ctx)
+	}()
+	eventually(t, "it is to stop", r.streams[0].isClosing)
+	toyGate <- struct{}{}
+	if err := errors.Join(<-closed, <-ended); err != nil {
+		t.Error(err)
+	}
+	if n := r.stored("events"); n != 3 {
+		t.Errorf("%d lines are stored, want 3", n)
+	}
+}

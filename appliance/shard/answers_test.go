@@ -2,7 +2,9 @@ package shard
 
 import (
 	"errors"
+	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
 
 	"penstock/segstore/disk"
@@ -210,6 +212,29 @@ func TestARequestDoesNotStraddleSegments(t *testing.T) {
 	if l.Segments() < 3 {
 		t.Fatalf("%d segments", l.Segments())
 	}
+}
+
+// A request is published when it is all there, and not before: one that can't be read to its end leaves nothing in a ring.
+func TestPublishedWhenCopied(t *testing.T) {
+	s := openStill(t, disk.NewMem(), nil)
+	s.log("t")
+	dark, err := syscall.Mmap(-1, 0, 4096, syscall.PROT_NONE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Munmap(dark) }()
+	b := batchOf("t - 1", "t - 2")
+	b.Records[1].Value = dark
+	func() {
+		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+		defer func() {
+			if recover() == nil {
+				t.Error("a record that can't be read was taken")
+			}
+		}()
+		_ = s.Offer(b, s.NewTicket(), AckDisk)
+	}()
+	s.writers[0].ring.Drain(drainBytes, func(frame []byte) { t.Errorf("a frame of %d bytes was published", len(frame)) })
 }
 
 // A log that is known to have no room takes nothing, under no policy: what only goes into the ring would be dropped unheard.
