@@ -133,6 +133,7 @@ func (l *Log) drop(s *segment) error {
 	l.first.Store(list[0].base)
 	l.mu.Unlock()
 	l.dropped = s
+	l.held.add(s)
 	return errors.Join(l.unmapIDs(s), l.finishDrop())
 }
 

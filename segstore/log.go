@@ -72,6 +72,7 @@ type Log struct {
 	closed  atomic.Bool
 
 	dropped *segment // the keeper's: out of the list, its files yet to be removed
+	held    held
 
 	syncState
 	waiters
@@ -132,6 +133,9 @@ func (l *Log) Size() int64 {
 	}
 	return sum
 }
+
+// Held is how many bytes of disk removed segments still take, as readers are in them.
+func (l *Log) Held() int64 { return l.held.bytes() }
 
 // Reserve makes room for records that take at most n bytes together (key, value and RecordOverhead each), so that the Appends
 // that follow land in one batch: after a crash they are all there or none is. It may close the open batch and begin a segment.

@@ -100,6 +100,13 @@ func (s *segment) pinnedByReaders() bool {
 	return s.pins > 1
 }
 
+// pinned says whether anybody holds one.
+func (s *segment) pinned() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.pins > 0
+}
+
 // pin makes sure that the segment is mapped until the matching unpin.
 func (s *segment) pin(d disk.Disk) error {
 	s.mu.Lock()
