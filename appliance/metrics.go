@@ -193,6 +193,8 @@ func (e *exposition) shards(s shard.Stats) {
 		{"penstock_log_unsynced_records", "gauge", "Records acknowledged that are not on disk yet: what --ack=log risks; with --ack=disk always 0.",
 			func(l *shard.ShardStats) uint64 { return uint64(l.Unsynced) }},
 		{"penstock_log_size_bytes", "gauge", "Bytes of disk that the log's batches take.", func(l *shard.ShardStats) uint64 { return uint64(l.Bytes) }},
+		{"penstock_log_held_bytes", "gauge", "Bytes of disk that removed segments take until the readers that are in them leave.",
+			func(l *shard.ShardStats) uint64 { return uint64(l.Held) }},
 		{"penstock_log_segments", "gauge", "Segments of the log.", func(l *shard.ShardStats) uint64 { return uint64(l.Segments) }},
 		{"penstock_log_full", "gauge", "1 when the disk has no room for the log's next segment.", func(l *shard.ShardStats) uint64 { return truth(l.Full) }},
 	} {

@@ -32,6 +32,7 @@ type ShardStats struct {
 	Written, Synced int64
 	Unsynced        int64 // records acknowledged and not yet on disk; with AckDisk 0 at every instant
 	Bytes           int64
+	Held            int64 // bytes of removed segments that readers are still in
 	Segments        int
 	Full            bool
 }
@@ -64,7 +65,7 @@ func (s *Set) Stats() Stats {
 			st.Shards = append(st.Shards, ShardStats{
 				Topic: name, Shard: i, First: l.First(), Readable: l.Next(), Written: l.Written(), Synced: l.Synced(),
 				Unsynced: max(0, acked-l.Synced()),
-				Bytes:    l.Size(), Segments: l.Segments(), Full: l.Full(),
+				Bytes:    l.Size(), Held: l.Held(), Segments: l.Segments(), Full: l.Full(),
 			})
 		}
 	}
