@@ -88,11 +88,16 @@ func TestBatch_ScratchFillsItsSlab(t *testing.T) {
 
 // A place in the payload is said, the first bytes included, and no place is not.
 func TestFault_SaysItsPlace(t *testing.T) {
-	for offset, want := range map[int]string{NoOffset: "", 0: " at byte 0", 1: " at byte 1", 12345: " at byte 12345"} {
+	f := func(offset int, want string) {
+		t.Helper()
 		if got := (&Fault{Code: BadJSON, Offset: offset}).Error(); got != BadJSON.Text()+want {
 			t.Errorf("at %d: %q", offset, got)
 		}
 	}
+	f(NoOffset, "")
+	f(0, " at byte 0")
+	f(1, " at byte 1")
+	f(12345, " at byte 12345")
 }
 
 // Add's record is the batch's own, whether the slot is new or used before.
