@@ -39,13 +39,22 @@ const (
 // cost is what tests took, of a clock's time and of a processor's.
 type cost struct{ clock, processor time.Duration }
 
+// round is some of the tests.
+type round struct {
+	flag  string // that chooses them
+	clean cost   // without a mutant
+}
+
+// slow is what a test of the second round takes.
+const slow = 250 * time.Millisecond
+
 // lab is where mutants of a package are tried.
 type lab struct {
 	p        *source
 	dir      string // of its own, for what is built
 	flags    []string
 	parallel int
-	clean    cost // of the tests without a mutant
+	rounds   []round // the quick tests before the slow ones: most mutants see the first only
 	slack    time.Duration
 	covered  coverage
 	woven    string         // the program with many mutants, if there is one
@@ -75,32 +84,54 @@ func (l *lab) begin(ctx context.Context) error {
 	if usage, _ := exec.CommandContext(ctx, program, "-h").CombinedOutput(); bytes.Contains(usage, []byte("-rapid.seed")) {
 		l.flags = append(l.flags, "-rapid.seed=1", "-rapid.nofailfile")
 	}
-	if err := l.measure(ctx, program, "-test.coverprofile="+profile); err != nil {
-		return err
+	_, out, err := l.run(ctx, program, 0, cost{10 * time.Minute, 10 * time.Minute}, "-test.v", "-test.coverprofile="+profile)
+	if err != nil {
+		return fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
 	}
-	var err error
 	if l.covered, err = readCoverage(profile); err != nil {
 		return err
 	}
+	l.rounds = inRounds(out)
 	if err := l.build(ctx, program); err != nil {
 		return err
 	}
 	return l.measure(ctx, program)
 }
 
-// measure takes the time of the tests without a mutant.
-func (l *lab) measure(ctx context.Context, program string, flags ...string) error {
-	took, out, err := l.run(ctx, program, 0, cost{10 * time.Minute, 10 * time.Minute}, flags...)
-	if err != nil {
-		return fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
+var passing = regexp.MustCompile(`(?m)^--- PASS: (\S+) \((\S+s)\)$`)
+
+// inRounds tells the quick tests from the slow ones, by what go test -v says.
+func inRounds(out []byte) []round {
+	var names []string
+	for _, test := range passing.FindAllSubmatch(out, -1) {
+		if took, err := time.ParseDuration(string(test[2])); err == nil && took >= slow {
+			names = append(names, string(test[1]))
+		}
 	}
-	l.clean = took
+	if len(names) == 0 {
+		return []round{{flag: "-test.run=."}}
+	}
+	these := "^(" + strings.Join(names, "|") + ")$"
+	return []round{{flag: "-test.skip=" + these}, {flag: "-test.run=" + these}}
+}
+
+// measure takes the time of the tests without a mutant.
+func (l *lab) measure(ctx context.Context, program string) error {
+	for i := range l.rounds {
+		took, out, err := l.run(ctx, program, 0, cost{10 * time.Minute, 10 * time.Minute}, l.rounds[i].flag)
+		if err != nil {
+			return fmt.Errorf("the tests fail without a mutant: %w\n%s", err, out)
+		}
+		l.rounds[i].clean = took
+	}
 	return nil
 }
 
 // limit is what the tests of a mutant may take. A busy machine stretches the clock's time, so that is for the mutants that wait for ever,
 // and the processor's is for those that run for ever.
-func (l *lab) limit() cost { return cost{4*l.clean.clock + 3*l.slack, 4*l.clean.processor + l.slack} }
+func (l *lab) limit(r round) cost {
+	return cost{4*r.clean.clock + 3*l.slack, 4*r.clean.processor + l.slack}
+}
 
 // weave builds the program of many mutants. When its tests fail though no mutant is chosen, as those may which count allocations that
 // inlining saves, each mutant is compiled by itself.
@@ -234,25 +265,38 @@ func (l *lab) judge(ctx context.Context, m mutant, dir string) (outcome, error) 
 			return outcome{Result: killed, By: "the tests do not compile"}, nil
 		}
 	}
-	took, out, err := l.run(ctx, program, number, l.limit())
-	if ctx.Err() != nil {
-		return outcome{}, ctx.Err() // killed by us, not by a test
+	o := outcome{Result: survived}
+	for _, r := range l.rounds {
+		if err := l.play(ctx, r, program, number, &o); err != nil || o.Result != survived {
+			return o, err
+		}
 	}
-	o := outcome{Result: survived, Seconds: took.clock.Seconds(), Processor: took.processor.Seconds()}
+	return o, nil
+}
+
+// play runs a round of a mutant's tests, and notes what became of it.
+func (l *lab) play(ctx context.Context, r round, program string, number int, o *outcome) error {
+	limit := l.limit(r)
+	took, out, err := l.run(ctx, program, number, limit, r.flag)
+	if ctx.Err() != nil {
+		return ctx.Err() // killed by us, not by a test
+	}
+	o.Seconds += took.clock.Seconds()
+	o.Processor += took.processor.Seconds()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:
 	case !errors.As(err, &exit):
-		return outcome{}, err
-	case bytes.Contains(out, []byte("panic: test timed out")), took.clock > l.limit().clock, took.processor >= l.limit().processor:
+		return err
+	case bytes.Contains(out, []byte("panic: test timed out")), took.clock > limit.clock, took.processor >= limit.processor:
 		o.Result, o.By = hung, strings.Join(allOf(running, out), " ")
 	default:
 		o.Result, o.By = killed, strings.Join(allOf(failing, out), " ")
 		if o.By == "" {
-			return outcome{}, fmt.Errorf("no test said why: %w\n%s", err, out) // somebody else ended it
+			return fmt.Errorf("no test said why: %w\n%s", err, out) // somebody else ended it
 		}
 	}
-	return o, nil
+	return nil
 }
 
 var (

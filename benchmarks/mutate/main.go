@@ -112,8 +112,10 @@ func one(ctx context.Context, s settings, path string) (*report, error) {
 	}
 	defer l.close()
 	began := time.Now()
-	fmt.Fprintf(os.Stderr, "%s: %d mutants, %d to try; clean, the tests take %v, %v of a processor\n", p.ImportPath, len(mutants), len(b.open(mutants)),
-		l.clean.clock.Round(time.Millisecond), l.clean.processor.Round(time.Millisecond))
+	fmt.Fprintf(os.Stderr, "%s: %d mutants, %d to try\n", p.ImportPath, len(mutants), len(b.open(mutants)))
+	for _, r := range l.rounds {
+		fmt.Fprintf(os.Stderr, "clean, these take %v, %v of a processor: %s\n", r.clean.clock.Round(time.Millisecond), r.clean.processor.Round(time.Millisecond), r.flag)
+	}
 	if err := l.try(ctx, b); err != nil {
 		return nil, err
 	}
