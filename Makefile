@@ -9,7 +9,7 @@ LIVES ?= 1000000
 SEED ?= 1
 EVENTS ?= 5000000
 
-.PHONY: help build check test race clients fuzz bench load torture kills cuts torn sim mallocs
+.PHONY: help build check test race clients fuzz bench load torture kills cuts torn sim mallocs mutate
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -66,3 +66,6 @@ sim: ## LIVES (1 million) lives of the simulation, from a seed drawn by the cloc
 
 mallocs: ## a million requests of one event and a million of 64 KiB against the process's own malloc counter
 	PENSTOCK_BATCHES=1000000 $(GO) test -count=1 -timeout 60m -v -run TestMallocs ./appliance/e2e
+
+mutate: ## faults put into segstore, ring and wire, one at a time; do the tests notice? (hours)
+	$(GO) run ./benchmarks/mutate -min 90 ./ring ./wire ./segstore
