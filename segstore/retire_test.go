@@ -23,8 +23,8 @@ func TestFailedRemovalLeavesNoHole(t *testing.T) {
 			fault := &failing{call: call, on: true}
 			d.Before = fault.before
 			for range 2 {
-				if _, err := f.Retire(1015); !errors.Is(err, errIO) {
-					t.Fatalf("removing gave %v", err)
+				if removed, err := f.Retire(1015); removed != 0 || !errors.Is(err, errIO) {
+					t.Fatalf("removed %d, %v", removed, err)
 				}
 			}
 			if err := f.DropOldest(); !errors.Is(err, errIO) {
@@ -43,6 +43,9 @@ func TestFailedRemovalLeavesNoHole(t *testing.T) {
 
 			fault.on = false
 			f.must(f.Background())
+			if gone := d.Crash(func(int) bool { return false }, func(string, int) bool { return false }); gone.File(segmentPath(f.dir, 0)) != nil {
+				t.Fatal("the keeper did not remove it when that could be done")
+			}
 			if removed, err := f.Retire(1025); err != nil || removed != 2 {
 				t.Fatalf("removed %d more, %v", removed, err)
 			}
@@ -51,5 +54,21 @@ func TestFailedRemovalLeavesNoHole(t *testing.T) {
 			f.quiet()
 			f.holds(span{30, 40})
 		})
+	}
+}
+
+// Who asked for old segments to be removed is told how many went before one could not.
+func TestRemovedBeforeTheFailure(t *testing.T) {
+	d := disk.NewMem()
+	f := threeSegments(t, d)
+	f.reopen()
+	d.Before = func(call, path string) error {
+		if call == "remove" && path == segmentPath(f.dir, perSegment) {
+			return errIO
+		}
+		return nil
+	}
+	if removed, err := f.Retire(f.now + 1); removed != 1 || !errors.Is(err, errIO) {
+		t.Fatalf("removed %d, %v", removed, err)
 	}
 }
