@@ -2,6 +2,7 @@ package shard
 
 import (
 	"errors"
+	"math"
 	"time"
 )
 
@@ -159,10 +160,14 @@ func (k *keeper) sizeOf(logs []*logState) (bytes int64) {
 	return bytes
 }
 
-// freeSpace removes the oldest segments, whichever log they belong to, while there is too much kept or too little free.
+// freeSpace removes the oldest segments, whichever log they belong to, while there is too much kept or too little free. Where it is too
+// little, what was set aside goes before what was acknowledged.
 func (k *keeper) freeSpace() {
 	k.keepCaps()
-	for k.tooMuch() {
+	if k.tooLittleFree() {
+		k.dropAside()
+	}
+	for k.tooMuchKept() || k.tooLittleFree() {
 		l := k.oldest(*k.set.logs.Load())
 		if l == nil || !k.dropOldest(l) {
 			return
@@ -183,13 +188,26 @@ func (k *keeper) dropOldest(l *logState) bool {
 	return true
 }
 
-func (k *keeper) tooMuch() bool {
-	o := &k.set.o
-	if o.RetentionBytes > 0 {
-		if k.sizeOf(*k.set.logs.Load()) > o.RetentionBytes {
-			return true
+// dropAside removes what recovery and failed syncs set aside, of all logs.
+func (k *keeper) dropAside() {
+	for _, l := range *k.set.logs.Load() {
+		if !l.enter() {
+			continue
 		}
+		if err := l.log.RetireAside(math.MaxInt64); err != nil {
+			k.set.o.Logger.Warn("removing what was set aside failed", "log", l.log.Dir(), "error", err)
+		}
+		l.leave()
 	}
+}
+
+func (k *keeper) tooMuchKept() bool {
+	most := k.set.o.RetentionBytes
+	return most > 0 && k.sizeOf(*k.set.logs.Load()) > most
+}
+
+func (k *keeper) tooLittleFree() bool {
+	o := &k.set.o
 	free, total, err := k.set.disk.Space(o.Dir)
 	if err != nil {
 		return false
