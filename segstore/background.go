@@ -88,7 +88,7 @@ func (l *Log) Retire(cutoff int64) (removed int, err error) {
 	for {
 		s := l.oldestRemovable()
 		if s == nil || s.newest >= cutoff {
-			return removed, err
+			return removed, nil
 		}
 		if err := l.drop(s); err != nil {
 			return removed, err
@@ -179,6 +179,7 @@ func (l *Log) RetireAside(cutoff int64) error {
 		ms, e := l.disk.Time(path)
 		switch now := l.o.Now(); {
 		case e != nil:
+			err = errors.Join(err, e)
 		case ms > now: // see recovery.age
 			err = errors.Join(err, l.disk.SetTime(path, now))
 		case ms < cutoff:
@@ -218,7 +219,6 @@ func (l *Log) Close() error {
 	l.spareMu.Lock()
 	if l.spare != nil {
 		err = errors.Join(err, l.discard(l.spare))
-		l.spare = nil
 	}
 	l.spareMu.Unlock()
 	return errors.Join(err, l.unmapIDs(nil), l.checkpoint.close())

@@ -186,6 +186,8 @@ func corruptions() []corruption {
 		{name: "middle file missing, met by a reader", file: fileB, spoil: removed, want: []span{{0, 20}, {40, 60}}},
 		{name: "middle file missing", file: fileB, spoil: removed, all: true, want: []span{{0, 20}, {40, 60}}, found: "damage 20-40"},
 
+		{name: "first file cut in its first head", file: fileA, spoil: cutAt(0, 30), all: true, want: []span{{20, 60}}, found: "damage 0-20"},
+
 		// Side files: none of them is believed.
 		{name: "checkpoint garbage", file: checkpointName, spoil: become("no checkpoint at all, but long"), want: whole()},
 		{name: "checkpoint's version rotten", file: checkpointName,

@@ -273,3 +273,19 @@ func TestBinding(t *testing.T) {
 		}
 	}
 }
+
+// Nothing of what was in a batch's place shows in it.
+func TestBatchOverAnything(t *testing.T) {
+	id := idOf(1)
+	write := func(dst []byte) []byte {
+		n := BatchOverhead
+		n += putRecord(dst[n:], 0, 0, nil, nil, []byte("value"))
+		n += putRecord(dst[n:], 5, 1, &id, []byte("key"), nil)
+		sealBatch(dst[:n], &header{base: 7, epoch: 1, count: 2})
+		return dst[:n]
+	}
+	over := bytes.Repeat([]byte{0xa5}, 500)
+	if batch := write(over); !bytes.Equal(batch, write(make([]byte, 500))) {
+		t.Errorf("over other bytes it is %x", batch)
+	}
+}

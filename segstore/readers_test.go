@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -235,7 +236,14 @@ func TestWait(t *testing.T) {
 		if err := <-woken; !errors.Is(err, context.Canceled) {
 			t.Fatal(err)
 		}
-		go func() { woken <- f.Wait(context.Background(), 3) }()
+		bounded, done := context.WithTimeout(context.Background(), 10*time.Second)
+		defer done()
+		go func() { woken <- f.Wait(bounded, 3) }()
+		for asleep := false; !asleep; runtime.Gosched() {
+			f.waiterMu.Lock()
+			asleep = f.changed != nil
+			f.waiterMu.Unlock()
+		}
 		f.must(f.Close())
 		if err := <-woken; !errors.Is(err, ErrClosed) {
 			t.Fatal(err)

@@ -2,6 +2,8 @@ package segstore
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 
 	"penstock/segstore/disk"
@@ -70,5 +72,47 @@ func TestRemovedBeforeTheFailure(t *testing.T) {
 	}
 	if removed, err := f.Retire(f.now + 1); removed != 1 || !errors.Is(err, errIO) {
 		t.Fatalf("removed %d, %v", removed, err)
+	}
+}
+
+// With a segment go all of its files, whether it was sealed by this run or by an earlier one.
+func TestAllFilesOfASegmentGo(t *testing.T) {
+	for _, reopened := range []bool{false, true} {
+		d := disk.NewMem()
+		f := openLog(t, d, testOptions())
+		f.addWithIDs(0, 20)
+		f.must(f.RollOlder(f.now + 1))
+		f.addWithIDs(20, 30)
+		f.must(f.Sync())
+		f.must(f.Background())
+		if reopened {
+			f.must(f.Close())
+			f.reopen()
+		}
+		before := len(d.Paths())
+		f.must(f.DropOldest())
+		for _, path := range d.Paths() {
+			if strings.HasPrefix(path, strings.TrimSuffix(segmentPath(f.dir, 0), ".log")) {
+				t.Errorf("reopened %v: %s is still there", reopened, path)
+			}
+		}
+		if gone := before - len(d.Paths()); gone != 4 {
+			t.Errorf("reopened %v: %d files were removed", reopened, gone)
+		}
+	}
+}
+
+// What was set aside goes with its time. Whatever else is in the directory is not what that call is for, however old.
+func TestOnlyWhatWasSetAsideGoes(t *testing.T) {
+	d := disk.NewMem()
+	f := threeSegments(t, d)
+	f.reopen()
+	f.now += day
+	before := d.Paths()
+	d.Put(f.dir+"/somebody's.gap", []byte("not ours, but of our kind"))
+	d.Put(segmentPath(f.dir, 0)+cutSuffix, []byte("cut off"))
+	f.must(f.RetireAside(f.now))
+	if after := d.Paths(); !slices.Equal(after, before) {
+		t.Fatalf("of\n%s\nthere is left\n%s", before, after)
 	}
 }

@@ -160,42 +160,75 @@ func TestCloseAfterFailedSync(t *testing.T) {
 	f.holds(span{0, 4}, span{9, 12})
 }
 
-// Without ReadSynced a reader may hold a batch that is given up. Its bytes stay.
+// Without ReadSynced a reader may hold a batch that is given up. Its bytes stay, and when the log is closed, too.
 func TestReaderHoldsWhatIsGivenUp(t *testing.T) {
-	o := testOptions()
-	o.ReadSynced = false
-	fault := &failing{call: "sync"}
-	d := &failingOS{fault: fault}
-	f := openLog(t, nil, o)
-	f.must(f.Close())
-	f.disk = d
-	f.reopen()
-	f.addSynced(0, 4)
-	for n := int64(4); n < 104; n += 20 { // pages behind the end, which a truncation would take away
-		f.add(n, n+20)
-	}
-	c := f.Cursor(60)
-	b, err := c.Next()
-	f.must(err)
-	fault.on = true
-	if err := f.Sync(); !errors.Is(err, ErrLost) {
-		t.Fatal(err)
-	}
-	fault.on = false
-	f.add(104, 107)
-	f.must(f.Sync())
-	f.must(f.Background())
-	for records, n := b.Records(), b.Base(); n <= b.Last(); n++ {
-		if r, ok := records.Next(); !ok || string(r.Value) != string(value(n)) {
-			t.Fatalf("offset %d holds %q", n, r.Value)
+	for _, closed := range []bool{false, true} {
+		o := testOptions()
+		o.ReadSynced = false
+		fault := &failing{call: "sync"}
+		d := &failingOS{fault: fault}
+		f := openLog(t, nil, o)
+		f.must(f.Close())
+		f.disk = d
+		f.reopen()
+		f.addSynced(0, 4)
+		for n := int64(4); n < 104; n += 20 { // pages behind the end, which a truncation would take away
+			f.add(n, n+20)
 		}
+		c := f.Cursor(60)
+		b, err := c.Next()
+		f.must(err)
+		fault.on = true
+		if err := f.Sync(); !errors.Is(err, ErrLost) {
+			t.Fatal(err)
+		}
+		fault.on = false
+		f.add(104, 107)
+		f.must(f.Sync())
+		f.must(f.Background())
+		if closed {
+			f.must(f.Close())
+		}
+		f.must(guard(b.bytes, func() {
+			for records, n := b.Records(), b.Base(); n <= b.Last(); n++ {
+				if r, ok := records.Next(); !ok || string(r.Value) != string(value(n)) {
+					t.Errorf("offset %d holds %q", n, r.Value)
+				}
+			}
+		}))
+		c.Close()
+		if closed {
+			f.reopen()
+		}
+		f.must(f.Background())
+		if size, err := fileSize(d, segmentPath(f.dir, 0)); err != nil || size > pageBytes {
+			t.Fatalf("the segment still has %d bytes, %v", size, err)
+		}
+		f.holds(span{0, 4}, span{104, 107})
 	}
-	c.Close()
-	f.must(f.Background())
-	if size, err := fileSize(d, segmentPath(f.dir, 0)); err != nil || size > pageBytes {
-		t.Fatalf("the segment still has %d bytes, %v", size, err)
+}
+
+// A close that can neither sync nor give up leaves the segment as a kill would: an index would say that all of it is there.
+func TestCloseThatCanDoNothing(t *testing.T) {
+	d := disk.NewMem()
+	f := openLog(t, d, testOptions())
+	f.addSynced(0, 4)
+	f.add(4, 9)
+	d.Before = func(call, path string) error {
+		if call == "sync" || call == "sync dir" {
+			return errIO
+		}
+		return nil
 	}
-	f.holds(span{0, 4}, span{104, 107})
+	if err := f.Close(); !errors.Is(err, ErrLost) {
+		t.Fatalf("closing gave %v", err)
+	}
+	if index, _ := indexPaths(segmentPath(f.dir, 4)); d.File(index) != nil {
+		t.Errorf("a segment that is not on disk has an index:\n%v", d)
+	}
+	f.disk = d.Crash(func(int) bool { return false }, func(string, int) bool { return false })
+	f.reopen()
+	f.holds(span{0, 4})
 }
 
 func fileSize(d disk.Disk, path string) (int64, error) {
