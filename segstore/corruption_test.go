@@ -167,6 +167,14 @@ func corruptions() []corruption {
 
 		// A segment in the middle. A start trusts it, as its index says it was finished; readers find out, and Repair does.
 		{name: "middle rotten, met by a reader", file: fileB, spoil: flip(2, 80, 1), want: []span{{0, 28}, {32, 60}}},
+		{name: "a batch of the middle over the one before it, met by a reader", file: fileB, spoil: func(b []byte, at func(int) int) []byte {
+			place := b[at(2):at(3)]
+			clear(place[copy(place, b[at(3):at(4)]):])
+			return b
+		}, want: []span{{0, 28}, {32, 60}}},
+		{name: "two batches of the middle swapped, met by a reader", file: fileB, spoil: func(b []byte, at func(int) int) []byte {
+			return slices.Concat(b[:at(2)], b[at(3):at(4)], b[at(2):at(3)], b[at(4):])
+		}, want: []span{{0, 28}, {36, 60}}},
 		{name: "middle rotten", file: fileB, spoil: flip(2, 80, 1), all: true, want: []span{{0, 28}, {32, 60}}, found: "damage 28-32"},
 		{name: "middle's last batch rotten", file: fileB, spoil: flip(4, 80, 1), all: true, want: []span{{0, 36}, {40, 60}}, found: "damage 36-40"},
 		{name: "middle cut", file: fileB, spoil: cutAt(3, 20), all: true, want: []span{{0, 32}, {40, 60}}, found: "damage 32-40"},

@@ -126,7 +126,9 @@ func (f *fixture) readFrom(offset int64) (there, lost []span) {
 			}
 			return there, lost
 		case errors.As(err, &corrupt):
-			lost = join(lost, corrupt.First, corrupt.Next)
+			if lost = join(lost, corrupt.First, corrupt.Next); c.Offset() != corrupt.Next {
+				f.Fatalf("after %v a cursor stands at %d", corrupt, c.Offset())
+			}
 			continue
 		case err != nil:
 			f.Fatalf("reading on at %d: %v", c.Offset(), err)
