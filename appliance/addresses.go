@@ -21,6 +21,7 @@ type Addresses struct {
 	Graphite string `json:"graphite,omitempty"` // TCP and UDP
 	Pickle   string `json:"pickle,omitempty"`   // TCP and UDP
 
+	Kafka string `json:"kafka,omitempty"`
 	Admin string `json:"admin,omitempty"`
 }
 
@@ -34,6 +35,9 @@ func (a *Appliance) Addresses() Addresses {
 				*at = addr.String()
 			}
 		}
+	}
+	if door := a.kafka.Load(); door != nil {
+		all.Kafka = door.Addr().String()
 	}
 	if a.admin != nil {
 		all.Admin = a.admin.Addr().String()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"penstock/appliance/catalog"
 	"penstock/appliance/config"
 	"penstock/appliance/intake"
+	"penstock/appliance/kafka"
 	"penstock/appliance/shard"
 	"penstock/tuning"
 	"penstock/wire"
@@ -34,6 +36,7 @@ type Appliance struct {
 	// These are there later than the admin listener that asks for them.
 	set    atomic.Pointer[shard.Set]     // nil while the logs are recovered
 	intake atomic.Pointer[intake.Server] // nil until then, when it is off, and when this process is no listener
+	kafka  atomic.Pointer[kafka.Server]  // nil until then, and when it is off
 
 	stage  atomic.Int32
 	failed chan error // a part that stopped by itself says why; room for each
@@ -57,8 +60,8 @@ var (
 // Open takes the data directory, recovers what is in it and binds every listener, in that order but for the admin listener, which
 // answers from the start. c is valid (config.Load, or Validate). On error nothing stays open.
 func Open(c config.Config, log *slog.Logger) (*Appliance, error) {
-	a := &Appliance{config: c, log: log, started: time.Now(), failed: make(chan error, 2)}
-	for _, step := range []func() error{a.checkHost, a.openDir, a.openAdmin, a.openLogs, a.openIntake} {
+	a := &Appliance{config: c, log: log, started: time.Now(), failed: make(chan error, 3)}
+	for _, step := range []func() error{a.checkHost, a.openDir, a.openAdmin, a.openLogs, a.openKafka, a.openIntake} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
@@ -177,6 +180,26 @@ func (a *Appliance) ack() shard.Ack {
 	return ack
 }
 
+func (a *Appliance) openKafka() error {
+	c := &a.config
+	if c.Kafka == config.Off {
+		return nil
+	}
+	server, err := kafka.New(kafka.Options{
+		Addr: c.Kafka, Advertised: c.KafkaAdvertised, Set: a.set.Load(),
+		MaxConnections: c.MaxConnections, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
+		Logger: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.kafka.Store(server)
+	if at := server.Addr().(*net.TCPAddr); !at.IP.IsLoopback() {
+		a.log.Warn("whoever reaches the kafka listener can read every topic", "address", at.String())
+	}
+	return nil
+}
+
 func (a *Appliance) openIntake() error {
 	c := &a.config
 	isListener := slices.Contains(c.Roles, "listener")
@@ -224,6 +247,13 @@ func (a *Appliance) Run(ctx context.Context) error {
 	if doors := a.intake.Load(); doors != nil {
 		go func() {
 			if err := doors.Serve(); err != nil {
+				a.failed <- err
+			}
+		}()
+	}
+	if door := a.kafka.Load(); door != nil {
+		go func() {
+			if err := door.Serve(); err != nil {
 				a.failed <- err
 			}
 		}()
@@ -293,6 +323,9 @@ func (a *Appliance) closeDoors(ctx context.Context) error {
 	var errs []error
 	if doors := a.intake.Load(); doors != nil {
 		errs = append(errs, shut("intake", doors.Close))
+	}
+	if door := a.kafka.Load(); door != nil {
+		errs = append(errs, shut("kafka", door.Close))
 	}
 	if a.admin != nil {
 		errs = append(errs, shut("admin", a.admin.Close))

@@ -29,6 +29,7 @@ func quiet(t *testing.T) config.Config {
 	c.DataDir = filepath.Join(t.TempDir(), "data")
 	c.HTTP, c.HTTPS, c.Admin = "127.0.0.1:0", config.Off, "127.0.0.1:0"
 	c.Telnet, c.Graphite, c.Pickle = config.Off, config.Off, config.Off
+	c.Kafka = "127.0.0.1:0"
 	c.Shards, c.SegmentBytes = 2, 4<<20
 	return c
 }

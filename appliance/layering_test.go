@@ -52,7 +52,7 @@ var edges = map[string][]string{
 	"benchmarks":         {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
 	"appliance/e2e":      {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com"},
 	"appliance/e2e/bugs": {}, // runs the go command
-	"fuzz":               {"wire", "wire/*", "ring", "segstore", "segstore/disk"},
+	"fuzz":               {"wire", "wire/*", "ring", "segstore", "segstore/disk", "appliance/kafka", "appliance/shard", "github.com/twmb/franz-go"},
 }
 
 // goPackage is what we need of `go list -json`.

@@ -8,6 +8,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"penstock/appliance/intake"
+	"penstock/appliance/kafka"
 	"penstock/appliance/shard"
 	"penstock/wire"
 )
@@ -27,6 +28,9 @@ func (a *Appliance) WriteMetrics(w io.Writer) {
 	e.sample(truth(a.ready() == nil && set != nil && set.Ready() == nil))
 	if doors := a.intake.Load(); doors != nil {
 		e.intake(doors.Stats())
+	}
+	if door := a.kafka.Load(); door != nil {
+		e.kafka(door.Stats())
 	}
 	if set != nil {
 		e.shards(set.Stats())
@@ -158,6 +162,25 @@ func (e *exposition) streams(all []intake.StreamStats) {
 		{"penstock_stream_waits_total", "counter", "Times that a batch or a large frame had to wait for room; its sender waits with it.", func(s *intake.StreamStats) uint64 { return s.Waits }},
 	} {
 		each(e, all, byStream, m.name, m.kind, m.help, m.value)
+	}
+}
+
+func (e *exposition) kafka(s kafka.Stats) {
+	e.family("penstock_kafka_connections_open", "gauge", "Connections of Kafka's clients that are open.")
+	e.sample(uint64(s.Open))
+	e.family("penstock_kafka_connections_accepted_total", "counter", "Connections of Kafka's clients taken.")
+	e.sample(s.Accepted)
+	e.family("penstock_kafka_connections_turned_away_total", "counter", "Connections of Kafka's clients closed at once: more than max-connections.")
+	e.sample(s.TurnedAway)
+	e.family("penstock_kafka_malformed_total", "counter", "Connections closed for a request that is not understood, or too large.")
+	e.sample(s.Malformed)
+	e.family("penstock_kafka_bugs_total", "counter", "Connections closed because their request hit a bug.")
+	e.sample(s.Bugs)
+	e.family("penstock_kafka_fetched_bytes_total", "counter", "Bytes of batches in answers to Kafka's clients.")
+	e.sample(s.FetchedBytes)
+	e.family("penstock_kafka_requests_total", "counter", "Requests of Kafka's clients, by kind.")
+	for _, r := range s.Requests {
+		e.sample(r.Count, "request", r.Name)
 	}
 }
 

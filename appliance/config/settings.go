@@ -13,6 +13,8 @@ type Config struct {
 
 	HTTP, HTTPS, Telnet, Graphite, Pickle, Kafka, Admin string
 
+	KafkaAdvertised string // host:port that Kafka's clients are told to come back to; "" = where they came to
+
 	AdminHosts []string // names beside the loopback's that the admin listener answers to
 	TLSCert    string   // files; both or neither
 	TLSKey     string
@@ -136,8 +138,10 @@ var settings = []Setting{
 		func(c *Config) Value { return addressValue{at: &c.Graphite} }},
 	{"pickle", "Listeners", "127.0.0.1:2004", "Graphite pickle listener, TCP and UDP",
 		func(c *Config) Value { return addressValue{at: &c.Pickle} }},
-	{"kafka", "Listeners", "127.0.0.1:9092", "Kafka protocol listener (not in this version)",
+	{"kafka", "Listeners", "127.0.0.1:9092", "listener for Kafka's clients; anyone who reaches it may read",
 		func(c *Config) Value { return addressValue{at: &c.Kafka} }},
+	{"kafka-advertised", "Listeners", "", "host:port where Kafka's clients find the listener, when they reach it by another address than its own",
+		func(c *Config) Value { return textValue{&c.KafkaAdvertised, "host:port"} }},
 	{"admin", "Listeners", "127.0.0.1:9600", "admin listener: health, metrics, reading; anyone who reaches it may use it",
 		func(c *Config) Value { return addressValue{at: &c.Admin, url: true} }},
 	{"admin-hosts", "Listeners", "", "host names the admin listener answers to, beside its address and localhost",

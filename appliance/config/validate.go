@@ -6,6 +6,7 @@ import (
 	"math/bits"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,7 +32,7 @@ const (
 
 // Validate says what does not fit together, all of it, and what to do. nil: the Config can be run.
 func (c *Config) Validate() error {
-	return errors.Join(append(append(c.checkRanges(), c.checkRelations()...), c.checkListeners()...)...)
+	return errors.Join(append(append(append(c.checkRanges(), c.checkRelations()...), c.checkListeners()...), c.checkAdvertised())...)
 }
 
 func (c *Config) checkRanges() (all []error) {
@@ -148,6 +149,18 @@ func (c *Config) checkListeners() (all []error) {
 		taken[at] = settings[i].Name
 	}
 	return all
+}
+
+// checkAdvertised refuses what no client could come back to.
+func (c *Config) checkAdvertised() error {
+	if c.KafkaAdvertised == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(c.KafkaAdvertised)
+	if n, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil || n == 0 || host == "" {
+		return fmt.Errorf("kafka-advertised: %q is no place to come back to: write host:port as clients reach it, or leave it out", c.KafkaAdvertised)
+	}
+	return nil
 }
 
 // openDoors are the listeners for senders that other machines can reach.

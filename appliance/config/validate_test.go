@@ -15,6 +15,8 @@ func TestValidate(t *testing.T) {
 		want  string
 	}{
 		{"no data-dir", func(c *Config) { c.DataDir = " " }, "data-dir is empty: name a directory"},
+		{"nowhere to come back to", func(c *Config) { c.KafkaAdvertised = "edge1" }, `kafka-advertised: "edge1" is no place to come back to: write host:port as clients reach it, or leave it out`},
+		{"port of nothing", func(c *Config) { c.KafkaAdvertised = "edge1:0" }, `kafka-advertised: "edge1:0" is no place to come back to: write host:port as clients reach it, or leave it out`},
 		{"kafka log", func(c *Config) { c.Log = "kafka://b1:9092" }, "log: this version keeps its log in the data directory only, a Kafka cluster is not in it yet: write local, or leave log out"},
 		{"other log", func(c *Config) { c.Log = "s3://b" }, `log: "s3://b" is not known: write local, or leave log out`},
 		{"segment too small", func(c *Config) { c.SegmentBytes = 64<<10 - 1 }, "segment-bytes is 65535: choose from 64KiB to 1GiB"},

@@ -97,7 +97,7 @@ func serveAt(t *testing.T, dir string, args ...string) *process {
 		t.Fatal(err)
 	}
 	args = append([]string{"serve", "--data-dir", dir, "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--admin", "127.0.0.1:0",
-		"--telnet", "127.0.0.1:0", "--graphite", "127.0.0.1:0", "--pickle", "127.0.0.1:0", "--shards", "2", "--segment-bytes", "4MiB"}, args...)
+		"--telnet", "127.0.0.1:0", "--graphite", "127.0.0.1:0", "--pickle", "127.0.0.1:0", "--kafka", "127.0.0.1:0", "--shards", "2", "--segment-bytes", "4MiB"}, args...)
 	p := &process{t: t, cmd: exec.Command(path, args...), ended: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if err := p.cmd.Start(); err != nil {

@@ -52,7 +52,6 @@ func serve(e *config.Effective, stdout, stderr io.Writer) error {
 	for _, warning := range e.Warnings {
 		log.Warn(warning)
 	}
-	noteWhatIsMissing(&e.Config, log)
 	var running atomic.Pointer[appliance.Appliance]
 	ctx, release := onSignals(log, running.Load)
 	defer release()
@@ -114,13 +113,6 @@ func reload(log *slog.Logger, a *appliance.Appliance) {
 	log.Info("the certificate was read again")
 }
 
-// noteWhatIsMissing is honest about a listener that has a setting and is not in this version.
-func noteWhatIsMissing(c *config.Config, log *slog.Logger) {
-	if c.Kafka != config.Off {
-		log.Info("the kafka listener is not in this version: nothing listens there")
-	}
-}
-
 // newLogger writes to stderr. auto is text; under journald, which has its own clock, without the time.
 func newLogger(c *config.Config, stderr io.Writer) *slog.Logger {
 	var level slog.Level
@@ -166,7 +158,8 @@ func greet(w io.Writer, a *appliance.Appliance, c *config.Config) {
 			line(l.name, "%s://%s", l.name, l.at)
 		}
 	}
-	for _, l := range []struct{ name, at, what string }{{"telnet", at.Telnet, "put lines"}, {"graphite", at.Graphite, "lines, TCP and UDP"}, {"pickle", at.Pickle, "TCP and UDP"}} {
+	for _, l := range []struct{ name, at, what string }{{"telnet", at.Telnet, "put lines"}, {"graphite", at.Graphite, "lines, TCP and UDP"}, {"pickle", at.Pickle, "TCP and UDP"},
+		{"kafka", at.Kafka, "consumers, no groups yet"}} {
 		if l.at != "" {
 			line(l.name, "%s (%s)", l.at, l.what)
 		}

@@ -1,0 +1,160 @@
+package kafka
+
+import (
+	"encoding/binary"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// api is one kind of request that is understood.
+type api struct {
+	key      kmsg.Key
+	min, max int16 // versions
+}
+
+func (a *api) name() string { return a.key.Name() }
+
+// apis is all of them, by key, and what clients are told that we understand.
+//
+// Fetch ends before 13 and Metadata before 10, which name topics by IDs that we have not; ListOffsets before 7, which asks for the record of the
+// greatest time.
+var apis = [...]api{
+	{kmsg.Fetch, 4, 12},
+	{kmsg.ListOffsets, 1, 6},
+	{kmsg.Metadata, 0, 9},
+	{kmsg.ApiVersions, 0, 3},
+}
+
+// find returns the api's place in apis, -1 when there is none.
+func find(key int16) int {
+	for i := range apis {
+		if apis[i].key.Int16() == key {
+			return i
+		}
+	}
+	return -1
+}
+
+// headerMin is the least that a request's header takes: key, version, correlation ID and a null client ID.
+const headerMin = 2 + 2 + 4 + 2
+
+// header is a request's, without the client ID, which nobody here asks for.
+type header struct {
+	key, version int16
+	correlation  int32
+}
+
+// readHeader splits a frame of at least headerMin bytes. flexible says whether a version's header has tags.
+func readHeader(frame []byte, flexible func(key, version int16) bool) (h header, body []byte, ok bool) {
+	h.key = int16(binary.BigEndian.Uint16(frame))
+	h.version = int16(binary.BigEndian.Uint16(frame[2:]))
+	h.correlation = int32(binary.BigEndian.Uint32(frame[4:]))
+	client := int16(binary.BigEndian.Uint16(frame[8:])) // its length; -1: null
+	body = frame[headerMin:]
+	if n := max(0, int(client)); client < -1 || n > len(body) {
+		return h, nil, false
+	} else {
+		body = body[n:]
+	}
+	if flexible(h.key, h.version) {
+		body, ok = skipTags(body)
+		return h, body, ok
+	}
+	return h, body, true
+}
+
+// skipTags passes over tagged fields: a count, and for each a tag, a length and so many bytes.
+func skipTags(body []byte) ([]byte, bool) {
+	count, n := binary.Uvarint(body)
+	if n <= 0 {
+		return nil, false
+	}
+	body = body[n:]
+	for ; count > 0; count-- {
+		_, tag := binary.Uvarint(body)
+		if tag <= 0 {
+			return nil, false
+		}
+		size, n := binary.Uvarint(body[tag:])
+		if n <= 0 || size > uint64(len(body)-tag-n) {
+			return nil, false
+		}
+		body = body[tag+n+int(size):]
+	}
+	return body, true
+}
+
+// isFlexible says whether a known request has tagged fields (KIP-482) in a version.
+func isFlexible(key, version int16) bool {
+	i := find(key)
+	if i < 0 || version < apis[i].min || version > apis[i].max {
+		return false
+	}
+	r := kmsg.RequestForKey(key)
+	r.SetVersion(version)
+	return r.IsFlexible()
+}
+
+// answer reads a frame's request and writes the answer.
+func (c *client) answer(frame []byte) error {
+	h, body, ok := readHeader(frame, isFlexible)
+	i := find(h.key)
+	if !ok || i < 0 {
+		return errMalformed
+	}
+	a := &apis[i]
+	r := kmsg.RequestForKey(h.key)
+	r.SetVersion(h.version)
+	if h.version < a.min || h.version > a.max {
+		if a.key != kmsg.ApiVersions {
+			return errMalformed
+		}
+		return c.send(h, versions(0, kerr.UnsupportedVersion.Code)) // a newer client, which asks again with what it is told
+	}
+	if err := r.ReadFrom(body); err != nil {
+		return errMalformed
+	}
+	c.server.apis[i].Add(1)
+	switch r := r.(type) {
+	case *kmsg.FetchRequest:
+		return c.fetch.answer(c, h, r)
+	case *kmsg.ListOffsetsRequest:
+		return c.send(h, c.listOffsets(r))
+	case *kmsg.MetadataRequest:
+		return c.send(h, c.metadata(r))
+	case *kmsg.ApiVersionsRequest:
+		return c.send(h, versions(r.Version, 0))
+	}
+	panic("BUG: " + a.name() + " is in the list and nobody answers it")
+}
+
+// send writes an answer. ApiVersions' header never has tags: a client reads it before it knows what we understand (KIP-511).
+func (c *client) send(h header, response kmsg.Response) error {
+	out := append(c.reply[:0], 0, 0, 0, 0)
+	out = binary.BigEndian.AppendUint32(out, uint32(h.correlation))
+	if response.IsFlexible() && response.Key() != kmsg.ApiVersions.Int16() {
+		out = append(out, 0)
+	}
+	out = response.AppendTo(out)
+	binary.BigEndian.PutUint32(out, uint32(len(out)-4))
+	c.reply = out
+	if cap(out) > ownReply {
+		c.reply = nil
+	}
+	return c.write([][]byte{out})
+}
+
+// ownReply is how large a buffer a connection keeps for its answers.
+const ownReply = 16 << 10
+
+func versions(version, code int16) kmsg.Response {
+	response := kmsg.NewPtrApiVersionsResponse()
+	response.Version, response.ErrorCode = version, code
+	for i := range apis {
+		k := kmsg.NewApiVersionsResponseApiKey()
+		k.ApiKey, k.MinVersion, k.MaxVersion = apis[i].key.Int16(), apis[i].min, apis[i].max
+		response.ApiKeys = append(response.ApiKeys, k)
+	}
+	return response
+}

@@ -1,0 +1,187 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"penstock/appliance/shard"
+)
+
+// Options is what the server is given.
+type Options struct {
+	Addr           string // host:port; port 0 takes a free one (see Server.Addr)
+	Advertised     string // host:port that clients are told to come back to; "" = the address they came to
+	Set            *shard.Set
+	MaxConnections int
+	ReadTimeout    time.Duration // for a frame to come, once it has begun
+	WriteTimeout   time.Duration // for an answer to be taken, anew for each megabyte of it
+	WaitMax        time.Duration // of a long poll; 0 = a minute
+	Logger         *slog.Logger
+}
+
+// What is not a setting.
+const (
+	idleTimeout = 10 * time.Minute // between frames; Kafka's connections.max.idle.ms
+	frameMax    = 1 << 20          // bytes of a frame
+	framesMax   = 16 << 20         // bytes of all frames at work together, beside what each connection has of its own
+	logEvery    = 10 * time.Second // accept errors
+)
+
+// Stats is what the server counts, since it was made.
+type Stats struct {
+	Open         int    // connections
+	Accepted     uint64 // connections
+	TurnedAway   uint64 // connections over the bound
+	Malformed    uint64 // connections closed for what they sent
+	Bugs         uint64 // connections closed for a bug of ours
+	FetchedBytes uint64
+	Requests     []RequestStats // by name
+}
+
+// RequestStats counts the requests of one kind.
+type RequestStats struct {
+	Name  string
+	Count uint64
+}
+
+// Server is the listener for Kafka's clients.
+type Server struct {
+	opt      Options
+	host     string // advertised; "" = the connection's own
+	port     int32
+	listener net.Listener
+	apis     [len(apis)]atomic.Uint64 // requests, in the order of apis
+
+	ctx  context.Context // ends the long polls
+	stop context.CancelFunc
+
+	held         atomic.Int64 // bytes of frames beside the connections' own
+	accepted     atomic.Uint64
+	turnedAway   atomic.Uint64
+	malformed    atomic.Uint64
+	bugs         atomic.Uint64
+	fetchedBytes atomic.Uint64
+
+	mu      sync.Mutex
+	clients map[*client]struct{}
+	closed  bool
+	done    sync.WaitGroup // clients
+}
+
+// New binds the address; clients are answered once Serve runs.
+func New(o Options) (*Server, error) {
+	if o.WaitMax == 0 {
+		o.WaitMax = time.Minute
+	}
+	s := &Server{opt: o, clients: map[*client]struct{}{}}
+	if o.Advertised != "" {
+		var err error
+		if s.host, s.port, err = splitAddress(o.Advertised); err != nil {
+			return nil, fmt.Errorf("kafka-advertised: %w", err)
+		}
+	}
+	listener, err := net.Listen("tcp", o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen for Kafka's clients (choose another address with --kafka, or --kafka off): %w", err)
+	}
+	s.listener = listener
+	s.ctx, s.stop = context.WithCancel(context.Background())
+	return s, nil
+}
+
+// Addr is the address the server is bound to.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Serve takes connections until Close; then it returns nil. Trouble in accepting, as when there are no more descriptors, is waited out.
+func (s *Server) Serve() error {
+	pause := time.Duration(0)
+	var nextLog time.Time
+	for {
+		nc, err := s.listener.Accept()
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err == nil:
+			pause = 0
+			s.admit(nc)
+			continue
+		}
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		if now := time.Now(); now.After(nextLog) {
+			nextLog = now.Add(logEvery)
+			s.opt.Logger.Error("cannot accept connections; trying again", "listener", "kafka", "error", err.Error(), "pause", pause)
+		}
+		select {
+		case <-time.After(pause):
+		case <-s.ctx.Done():
+			return nil
+		}
+	}
+}
+
+// admit starts a connection's goroutine, or closes it when there are too many.
+func (s *Server) admit(nc net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.clients) >= s.opt.MaxConnections {
+		s.turnedAway.Add(1)
+		_ = nc.Close() // it was never ours
+		return
+	}
+	s.accepted.Add(1)
+	c := newClient(s, nc)
+	s.clients[c] = struct{}{}
+	s.done.Go(c.serve)
+}
+
+func (s *Server) gone(c *client) {
+	s.mu.Lock()
+	delete(s.clients, c)
+	s.mu.Unlock()
+}
+
+// Close takes no more connections, ends the long polls with what there is, and waits until the answers at work are taken or ctx ends; then
+// it cuts them. Close it before the Set. It may be called more than once, and without Serve.
+func (s *Server) Close(ctx context.Context) error {
+	_ = s.listener.Close() // closed twice is closed
+	s.stop()
+	s.mu.Lock()
+	s.closed = true
+	for c := range s.clients {
+		c.lastFrame()
+	}
+	s.mu.Unlock()
+	gone := make(chan struct{})
+	go func() { s.done.Wait(); close(gone) }()
+	select {
+	case <-gone:
+		return nil
+	case <-ctx.Done():
+	}
+	s.mu.Lock()
+	for c := range s.clients {
+		_ = c.nc.Close() // being cut
+	}
+	s.mu.Unlock()
+	<-gone
+	return ctx.Err()
+}
+
+// Stats collects the numbers.
+func (s *Server) Stats() Stats {
+	s.mu.Lock()
+	open := len(s.clients)
+	s.mu.Unlock()
+	stats := Stats{Open: open, Accepted: s.accepted.Load(), TurnedAway: s.turnedAway.Load(), Malformed: s.malformed.Load(), Bugs: s.bugs.Load(),
+		FetchedBytes: s.fetchedBytes.Load()}
+	for i := range apis {
+		stats.Requests = append(stats.Requests, RequestStats{apis[i].name(), s.apis[i].Load()})
+	}
+	return stats
+}

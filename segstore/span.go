@@ -1,0 +1,32 @@
+package segstore
+
+// Span is batches that stand one behind another in a segment, as they are in its file.
+type Span struct {
+	Next  int64 // the offset behind the last of them
+	Bytes []byte
+}
+
+// NextSpan is Next for as many batches as stand one behind another and take at most that many bytes together; one batch, if it takes more.
+// Their CRCs were checked. The bytes are valid until the next call on the cursor. The errors are Next's.
+func (c *Cursor) NextSpan(most int) (Span, error) {
+	b, err := c.Next()
+	if err != nil {
+		return Span{}, err
+	}
+	start := c.pos - b.h.size
+	end := c.s.readable()
+	for c.pos < end {
+		var more Batch
+		var wrong string
+		if err := guard(c.s.data, func() { more, wrong = c.read(end) }); err != nil || wrong != "" {
+			break // Next tells about it
+		}
+		if c.pos+more.h.size-start > int64(most) {
+			break
+		}
+		c.pos += more.h.size
+		c.at = more.h.next()
+		c.offset = c.at
+	}
+	return Span{Next: c.offset, Bytes: c.s.data[start:c.pos:c.pos]}, nil
+}
