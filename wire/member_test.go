@@ -11,6 +11,9 @@ func TestNextMember(t *testing.T) {
 		if end, code := ScanValue([]byte(src), 0); code != OK || SkipSpace([]byte(src), end) != len(src) {
 			t.Fatalf("%s: the case itself is bad JSON", src)
 		}
+		if m, end, ok := NextMember([]byte(src), 0); !ok && (src[end] != '}' || m.Name != nil || m.Value != nil) {
+			t.Errorf("%s: it ends at %d, with %s", src, end, m)
+		}
 		var got []string
 		for m, at, ok := NextMember([]byte(src), 0); ok; m, at, ok = NextMember([]byte(src), at) {
 			got = append(got, string(m.Name)+"="+string(m.Value))

@@ -75,13 +75,11 @@ func (r *Reader) Skip() {
 		case '{', '[':
 			depth++
 			r.At++
-			continue
 		case '}', ']':
 			depth--
 			r.At++
-		case ',', ':':
+		case ',', ':': // inside only, so depth is not 0
 			r.At++
-			continue
 		default:
 			r.At, _ = scanScalar(r.Src, r.At)
 		}

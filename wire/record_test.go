@@ -28,6 +28,17 @@ func TestValidTopic(t *testing.T) {
 	f(strings.Repeat("x", TopicMax+1), false)
 }
 
+// Every byte alone, so that each end of each range of letters and digits counts.
+func TestValidTopic_EveryByte(t *testing.T) {
+	const allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+	for c := range 256 {
+		name := string([]byte{byte(c)})
+		if want := strings.Contains(allowed, name); ValidTopic(name) != want {
+			t.Errorf("%q: want %v", name, want)
+		}
+	}
+}
+
 func TestParseUnit(t *testing.T) {
 	for _, u := range []Unit{Milliseconds, Seconds, Microseconds} {
 		if back, ok := ParseUnit(u.String()); !ok || back != u {
@@ -35,8 +46,8 @@ func TestParseUnit(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "ms", "Seconds", "nanoseconds"} {
-		if u, ok := ParseUnit(name); ok {
-			t.Errorf("%q is %v", name, u)
+		if u, ok := ParseUnit(name); ok || u != 0 {
+			t.Errorf("%q is %v, %v", name, u, ok)
 		}
 	}
 }

@@ -241,3 +241,34 @@ func TestSeries_KeepsNothingOfTheMetric(t *testing.T) {
 		t.Errorf("key %s value %s", r.Key, r.Value)
 	}
 }
+
+// A record has an ID where its metric has one, and only there. Two records have the same ID when all but their points is the same: then one
+// repeats the other.
+func TestSeries_GivesIDs(t *testing.T) {
+	var s Series
+	var b Batch
+	from := Source{Wire: "w"}
+	told := func(m *Metric, value string) string {
+		b.Reset()
+		s.Reset()
+		s.Add(s.Of(m, from, &b), 1, []byte(value), nil)
+		s.Flush(&b, []byte("t"))
+		if id := b.Records[0].ID; id != nil {
+			return string(id)
+		}
+		return "none"
+	}
+	named := Metric{Name: []byte("cpu"), ID: []byte("sent-1")}
+	same := told(&named, "1")
+	if same == "none" || told(&named, "2") != same {
+		t.Errorf("one metric's record and its repeat are %s and %s", same, told(&named, "2"))
+	}
+	for _, m := range []Metric{{Name: []byte("mem"), ID: named.ID}, {Name: named.Name, ID: []byte("sent-2")}, {Name: named.Name, ID: named.ID, TTL: 5}} {
+		if other := told(&m, "1"); other == "none" || other == same {
+			t.Errorf("of another metric the ID is %s", other)
+		}
+	}
+	if id := told(&Metric{Name: named.Name}, "1"); id != "none" {
+		t.Errorf("without one from the sender the ID is %s", id)
+	}
+}

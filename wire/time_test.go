@@ -41,8 +41,8 @@ func TestParseTime_Failure(t *testing.T) {
 		"2015-01-01T00:00:00+0a:00", "2015-01-01T00:00:00ZZ", "2015-01-01T00:00:00 Z", "x015-01-01T00:00:00Z", "2015/01-01T00:00:00Z",
 		"2015-01-01T00:00:00-00-00", "ZZZZZZZZZZZZZZZZZZZZZZZZZ",
 	} {
-		if ms, ok := ParseTime([]byte(text)); ok {
-			t.Errorf("%q is %d", text, ms)
+		if ms, ok := ParseTime([]byte(text)); ok || ms != 0 {
+			t.Errorf("%q is %d, %v", text, ms, ok)
 		}
 	}
 }
