@@ -99,7 +99,7 @@ func knownGap(d disk.Disk, dir string, first, next int64) (reason string, ok boo
 	}
 	at := first
 	for _, name := range names { // in the order of their first offsets
-		if base, ok := parseGapName(name); !ok || base > at {
+		if base, ok := parseGapName(name); !ok || base > at || at >= next {
 			continue
 		}
 		content, err := readFile(d, filepath.Join(dir, name))
