@@ -111,6 +111,30 @@ func TestParse_ShapesAgree(t *testing.T) {
 	}
 }
 
+// An array may be empty but not unfinished, and a byte order mark alone is no data.
+func TestParse_ArraysAndMarks(t *testing.T) {
+	f := func(body string, records int, code wire.Code, at int) {
+		t.Helper()
+		var b wire.Batch
+		fault := new(parser).Parse(post(body), &b)
+		if codeOf(fault) != code || fault != nil && fault.Offset != at || len(b.Records) != records {
+			t.Errorf("%q: %d records, %v", body, len(b.Records), fault)
+		}
+	}
+	f("[ ]", 0, wire.OK, 0)
+	f("[\n]{}[]", 1, wire.OK, 0)
+	f("[", 0, wire.BadJSON, 1)
+	f("[ 1", 0, wire.BadJSON, 3)
+	f("[1 ", 0, wire.BadJSON, 3)
+	f("[1 2]", 0, wire.BadJSON, 3)
+	f("[1}", 0, wire.BadJSON, 2)
+	f("[1,]", 0, wire.BadJSON, 3)
+	f("\ufeff", 0, wire.NoData, wire.NoOffset)
+	f("\ufeff \n", 0, wire.NoData, wire.NoOffset)
+	f("\ufeff[1,2]", 2, wire.OK, 0)
+	f("\ufefftext", 1, wire.OK, 0)
+}
+
 // The limit is the last size that passes, by either method.
 func TestParse_Limits(t *testing.T) {
 	f := func(req *wire.Request, want wire.Code) {
