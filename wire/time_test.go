@@ -22,6 +22,8 @@ func TestParseTime_Success(t *testing.T) {
 	f("2015-09-07T14:26:47-0400", "2015-09-07T14:26:47-04:00")
 	f("2015-09-07T14:26:47+05:30", "2015-09-07T14:26:47+05:30")
 	f("2015-09-07T14:26:47+05", "2015-09-07T14:26:47+05:00")
+	f("2015-09-07T14:26:47+23:59", "2015-09-07T14:26:47+23:59")
+	f("2015-09-07T14:26:47-23:59", "2015-09-07T14:26:47-23:59")
 	f("2015-09-07t14:26:47z", "2015-09-07T14:26:47Z")
 	f("2015-09-07T14:26:47.1Z", "2015-09-07T14:26:47.1Z")
 	f("2015-09-07T14:26:47,12Z", "2015-09-07T14:26:47.12Z")
@@ -39,7 +41,7 @@ func TestParseTime_Failure(t *testing.T) {
 		"2015-01-00T00:00:00Z", "2015-01-01T24:00:00Z", "2015-01-01T00:60:00Z", "2015-01-01T00:00:60Z", "2015-01-01T00:00:00.Z",
 		"2015-01-01T00:00:00+", "2015-01-01T00:00:00+1", "2015-01-01T00:00:00+24:00", "2015-01-01T00:00:00+00:60",
 		"2015-01-01T00:00:00+0a:00", "2015-01-01T00:00:00ZZ", "2015-01-01T00:00:00 Z", "x015-01-01T00:00:00Z", "2015/01-01T00:00:00Z",
-		"2015-01-01T00:00:00-00-00", "ZZZZZZZZZZZZZZZZZZZZZZZZZ",
+		"2015-01-01T00:00:00-00-00", "2015-01-01T00:00:00 05:30", "2015-01-01T00:00:00Z05", "2015-01-01T00:00:00+053", "2015-01-01T00:00:00+05300", "ZZZZZZZZZZZZZZZZZZZZZZZZZ",
 	} {
 		if ms, ok := ParseTime([]byte(text)); ok || ms != 0 {
 			t.Errorf("%q is %d, %v", text, ms, ok)
@@ -66,6 +68,21 @@ func TestTime_AgreesWithStandard(t *testing.T) {
 		}
 		if back, ok := ParseTime([]byte(want)); !ok || back != ms {
 			t.Fatalf("%s is %d, %v; want %d", want, back, ok, ms)
+		}
+	}
+}
+
+// The days around a leap day, where calendars go wrong, of every year: the last of a leap year, of a century, of 400 years among them.
+func TestTime_EveryLeapDay(t *testing.T) {
+	for year := range 10_000 {
+		day := time.Date(year, 2, 28, 0, 0, 0, 0, time.UTC)
+		for range 3 {
+			want := day.Format("2006-01-02T15:04:05.000Z")
+			got := string(AppendTime(nil, day.UnixMilli()))
+			if back, ok := ParseTime([]byte(want)); got != want || !ok || back != day.UnixMilli() {
+				t.Fatalf("%s is written %s and read as %d, %v; want %d", want, got, back, ok, day.UnixMilli())
+			}
+			day = day.AddDate(0, 0, 1)
 		}
 	}
 }

@@ -115,6 +115,33 @@ func TestParse_WorkersAreReused(t *testing.T) {
 	}
 }
 
+// A record's ID is the event's first messageId that says something. It is nothing else's, and reading it loses nothing of the event.
+func TestParse_MessageIDs(t *testing.T) {
+	f := func(event, want string) {
+		t.Helper()
+		b := new(wire.Batch)
+		if fault := hook().Parse(post("["+event+",{}]"), b); fault != nil || len(b.Records) != 2 {
+			t.Fatalf("%s: %v, %d records", event, fault, len(b.Records))
+		}
+		if r := b.Records[0]; string(r.ID) != want || (r.ID == nil) != (want == "") || string(r.Value) != event {
+			t.Errorf("%s is kept as %s with ID %q, want %q", event, r.Value, r.ID, want)
+		}
+		if r := b.Records[1]; r.ID != nil {
+			t.Errorf("after %s an event without an ID has %q", event, r.ID)
+		}
+	}
+	f(`{"messageId":"a"}`, "a")
+	f(`{"messageId":"a","type":"track","x":[1,{"messageId":"not here"}]}`, "a")
+	f(`{"type":"track", "message\u0049d" : "a\u0062" }`, "ab")
+	f(`{"messageId":"first","messageId":"second"}`, "first")
+	f(`{"messageId":"","messageId":7,"messageId":"a text"}`, "a text")
+	f(`{"messageId":""}`, "")
+	f(`{"messageId":1234}`, "")
+	f(`{"messageId":null}`, "")
+	f(`{"messageId":{"a":"b"}}`, "")
+	f(`{"messageid":"a"}`, "")
+}
+
 // The limit is the last size that passes.
 func TestParse_Limits(t *testing.T) {
 	f := func(p wire.Parser, body string, want wire.Code) {
