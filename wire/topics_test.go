@@ -20,8 +20,8 @@ func TestKinds(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", "Metric", "metrics", "metric ", "events", RejectedTopic} {
-		if k, ok := ParseKind(name); ok {
-			t.Errorf("%q is read as %v", name, k)
+		if k, ok := ParseKind(name); ok || k != 0 {
+			t.Errorf("%q is read as %d, %v", name, k, ok)
 		}
 	}
 	if !ValidTopic(RejectedTopic) {
