@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,7 @@ type source struct {
 	files []*ast.File
 	fset  *token.FileSet
 	types types.Info
+	heads []*ast.File // the files without the bodies of their functions
 
 	exports map[string]string // an imported package's compiled form, for the type checker
 	imports types.Importer
@@ -65,13 +67,22 @@ func load(path, tags string) (*source, error) {
 	p.fset = token.NewFileSet()
 	p.imports = importer.ForCompiler(p.fset, "gc", func(path string) (io.ReadCloser, error) { return os.Open(p.exports[path]) })
 	p.types = types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
-	p.files, err = p.check("", nil, &p.types)
+	if p.files, err = p.check("", nil, &p.types); err != nil {
+		return nil, err
+	}
+	p.heads, err = p.parse("", nil)
+	for _, f := range p.heads {
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok {
+				fn.Body = nil
+			}
+		}
+	}
 	return p, err
 }
 
-// check parses and type-checks the package, with another text for one of its files.
-func (p *source) check(name string, text []byte, info *types.Info) ([]*ast.File, error) {
-	var files []*ast.File
+// parse parses the package, with another text for one of its files.
+func (p *source) parse(name string, text []byte) (files []*ast.File, err error) {
 	for _, each := range p.GoFiles {
 		content := p.text[each]
 		if each == name {
@@ -83,14 +94,47 @@ func (p *source) check(name string, text []byte, info *types.Info) ([]*ast.File,
 		}
 		files = append(files, f)
 	}
-	_, err := (&types.Config{Importer: p.imports}).Check(p.ImportPath, p.fset, files, info)
+	return files, nil
+}
+
+// check parses and type-checks the package, with another text for one of its files.
+func (p *source) check(name string, text []byte, info *types.Info) ([]*ast.File, error) {
+	files, err := p.parse(name, text)
+	if err == nil {
+		_, err = (&types.Config{Importer: p.imports}).Check(p.ImportPath, p.fset, files, info)
+	}
 	return files, err
 }
 
 // compiles says whether the compiler would take a mutant: not when a variable is left unused, say, or a constant overflows.
 func (p *source) compiles(m mutant) bool {
-	_, err := p.check(m.File, m.apply(p.text[m.File]), nil)
-	return err == nil
+	if !p.inFunction(m) {
+		_, err := p.check(m.File, m.apply(p.text[m.File]), nil)
+		return err == nil
+	}
+	changed, err := parser.ParseFile(p.fset, m.File, m.apply(p.text[m.File]), parser.SkipObjectResolution)
+	if err != nil {
+		return false
+	}
+	files := slices.Clone(p.heads) // what is in a function matters to no other
+	files[slices.Index(p.GoFiles, m.File)] = changed
+	good := true
+	c := types.Config{Importer: p.imports, Error: func(err error) { // without bodies, the other files have imports left unused
+		var e types.Error
+		good = good && errors.As(err, &e) && (e.Pos < changed.FileStart || e.Pos > changed.FileEnd)
+	}}
+	_, _ = c.Check(p.ImportPath, p.fset, files, nil)
+	return good
+}
+
+// inFunction says whether a mutant changes the body of a function.
+func (p *source) inFunction(m mutant) bool {
+	f := p.files[slices.Index(p.GoFiles, m.File)]
+	at := p.fset.File(f.FileStart).Pos(m.Start)
+	return slices.ContainsFunc(f.Decls, func(d ast.Decl) bool {
+		fn, ok := d.(*ast.FuncDecl)
+		return ok && fn.Body != nil && fn.Body.Pos() <= at && at < fn.Body.End()
+	})
 }
 
 // hashOf is short, and changes with a file.
