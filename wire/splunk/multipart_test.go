@@ -38,6 +38,7 @@ func TestParameter(t *testing.T) {
 	f(`x;a="1`, "a", "", false)
 	f(`x;a="1;b=2`, "b", "", false)
 	f(`x;a="1\"`, "a", "", false)
+	f(`x;a="1\`, "a", "", false)
 	f(`x;a="1" ; b=2`, "b", "2", true)
 	f(`x;a="1"junk;b=2`, "b", "2", true)
 	f("x;\r\n\ta=\r\n 1", "a", "1", true)
@@ -111,6 +112,46 @@ func TestMultipart_SurvivesTheTrip(t *testing.T) {
 		if got, code := walk(whole[:cut]); code == wire.OK {
 			t.Fatalf("%q was cut and gives %q", whole[:cut], got)
 		}
+	}
+}
+
+// What a sender may write and mime/multipart does not: blanks behind a boundary, a part without headers, and one whose headers end where the next
+// delimiter begins. A boundary with anything else behind it is content.
+func TestMultipart_OddButSound(t *testing.T) {
+	f := func(body string, want ...string) {
+		t.Helper()
+		for _, ending := range []string{"\r\n", "\n"} {
+			b := new(wire.Batch)
+			m, ok := openMultipart([]byte("multipart/form-data; boundary=b"), []byte(strings.ReplaceAll(body, "|", ending)), b)
+			var got []string
+			for ok && m.next() {
+				got = append(got, strings.ReplaceAll(string(m.content), ending, "|"))
+			}
+			if !ok || m.code != wire.OK || !slices.Equal(got, want) {
+				t.Errorf("%s with %q: %v, %v, %q; want %q", body, ending, ok, m.code, got, want)
+			}
+		}
+	}
+	f("--b|h: 1||x|--b--", "x")
+	f("--b \t|h: 1||x|--b \t |h: 2||y|--b-- |", "x", "y")
+	f("--b||x|--b--", "x")
+	f("--b|h: 1||--b--", "")
+	f("--b|h: 1||--b|h: 2||--b--|", "", "")
+	f("--b|h: 1||x|--b x|y|--b--", "x|--b x|y")
+	f("before|--bb|--b|h: 1||x|--b--|after", "x")
+	f("--b--")
+}
+
+// Each part of the name upfile is counted and becomes a record; the first one's name is told.
+func TestFiles_AreCounted(t *testing.T) {
+	part := func(name, file string) string {
+		return "--b\r\nContent-Disposition: form-data; name=" + name + "; filename=" + file + "\r\n\r\nx\r\n"
+	}
+	b := new(wire.Batch)
+	body := part("other", "zero") + part("upfile", "one") + part("upfile", "two") + part("upfile", "three") + "--b--"
+	fault := new(filesParser).Parse(files("multipart/form-data; boundary=b", body), b)
+	if fault != nil || b.Items != 3 || len(b.Records) != 3 || string(b.Echo) != "one" {
+		t.Errorf("%v, %d files, %d records, %q", fault, b.Items, len(b.Records), b.Echo)
 	}
 }
 

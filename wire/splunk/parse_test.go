@@ -114,6 +114,75 @@ func TestParse_RefusedWhole(t *testing.T) {
 	}
 }
 
+// A body that is null is none, whatever else the event says, and what is told first is what counts: a failed event before one that is too much.
+func TestParse_RefusedMetrics(t *testing.T) {
+	f := func(body string, code wire.Code, detail string) {
+		t.Helper()
+		var b wire.Batch
+		fault := new(metricsParser).Parse(post(body), &b)
+		if fault == nil || fault.Code != code || !strings.Contains(string(fault.Detail), detail) || len(b.Records) > 0 {
+			t.Errorf("%.60s: %v (%s) with %d records, want %v", body, fault, fault.Detail, len(b.Records), code)
+		}
+	}
+	const a, null = `{"body":[{"name":"a"}]}`, `{"failedEvents":[{"index":1,"message":"` + nullBody + `"}]}`
+	f(`[`+a+`,{"body":null}]`, wire.MissingField, null)
+	f(`[`+a+`,{"body":null,"host":"h"}]`, wire.MissingField, null)
+	f(`[`+a+`,{"body":[{"name":"a"}],"body":null}]`, wire.MissingField, null)
+	f(`[`+a+`,{"host":"h"}]`, wire.MissingField, null)
+	f(`[`+a+`,{"body":[]}]`, wire.MissingField, "Event body cannot be empty")
+	f(`[`+a+`,{"body":[{"name":"a"},{"name":""}]}]`, wire.MissingField, "Metric name cannot be empty")
+	tooMany := `{"body":[{"name":"a","dimensions":{` + strings.TrimSuffix(strings.Repeat(`"d":"",`, dimensionsMost+1), ",") + `}}]}`
+	f(`[`+tooMany+`]`, wire.TooMany, "")
+	f(`[`+a+`,{"body":null},`+tooMany+`]`, wire.MissingField, null)
+}
+
+// What an event hands to its metrics is weighed as it is written: as JSON, with a colon or a comma, each escape and each stray byte at its full length.
+func TestWeigh(t *testing.T) {
+	for _, text := range []string{"", "a", "plain text", " ", "\x00", "\x1f", "\x7f", "a\x7fb\x01", "é", "\xff", "a\xffb"} {
+		written := len(wire.AppendQuoted(nil, text)) + len(":")
+		switch got := quoted([]byte(text)); {
+		case got < written:
+			t.Errorf("%q weighs %d and is written in %d bytes", text, got, written)
+		case got > written && !strings.Contains(text, "\xff"):
+			t.Errorf("%q weighs %d, more than its %d bytes", text, got, written)
+		}
+	}
+	text := func(n int) []byte { return []byte(strings.Repeat("x", n)) }
+	e, inherit := &envelope{host: text(1), source: text(2), sourcetype: text(4), id: text(8)}, &defaults{kind: text(16), unit: text(32)}
+	if got, want := weigh(e, inherit, []wire.Tag{{Name: text(64), Value: text(128)}, {Name: text(256), Value: text(512)}}), 1023+10*len(`"":`); got != want {
+		t.Errorf("ten texts of 1023 bytes weigh %d, want %d", got, want)
+	}
+}
+
+// A number is one that a double can hold.
+func TestIsDouble(t *testing.T) {
+	for text, want := range map[string]bool{
+		"0": true, "-1.5": true, "1e308": true, "1E308": true, "-1e308": true, "1e-999": true, "1e309": false, "1E309": false, "-1e309": false,
+		strings.Repeat("9", numberMost): true, strings.Repeat("9", numberMost+1): false,
+	} {
+		if isDouble([]byte(text)) != want {
+			t.Errorf("%s: want %v", text, want)
+		}
+	}
+}
+
+// After the largest request a worker keeps little room, and after a usual one what it has.
+func TestParse_RetainsLittle(t *testing.T) {
+	var p metricsParser
+	var b wire.Batch
+	array := func(each string, n int) string { return strings.TrimSuffix(strings.Repeat(each+",", n), ",") }
+	large := `[{"body":[{"name":"a","dimensions":{` + array(`"d":""`, 2*slicesKept) + `}},` + array(`{"name":"a"}`, 2*slicesKept) + `]}]`
+	usual := `[{"body":[{"name":"a","dimensions":{"d":""}}]}]`
+	for _, body := range []string{large, usual, usual} {
+		b.Reset()
+		had := cap(p.metrics)
+		p.Parse(post(body), &b)
+		if cap(p.metrics) > slicesKept || cap(p.dimensions) > slicesKept || cap(p.metrics) < had {
+			t.Errorf("%.60s leaves room for %d metrics and %d dimensions", body, cap(p.metrics), cap(p.dimensions))
+		}
+	}
+}
+
 // The limit is the last size that passes.
 func TestParse_Limits(t *testing.T) {
 	f := func(size, limit int, want wire.Code) {
