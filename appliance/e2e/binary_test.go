@@ -52,7 +52,7 @@ type server struct {
 	cmd  *exec.Cmd
 	log  *syncBuffer
 
-	HTTP, HTTPS, Telnet, Graphite, Pickle, Admin string
+	HTTP, HTTPS, Telnet, Graphite, Pickle, Kafka, Admin string
 
 	scrapes int // how often metrics were asked for
 }
@@ -117,14 +117,14 @@ func (s *server) waitReady(atMost time.Duration) {
 
 func (s *server) findAddresses() bool {
 	var all struct {
-		PID                                          int
-		HTTP, HTTPS, Telnet, Graphite, Pickle, Admin string
+		PID                                                 int
+		HTTP, HTTPS, Telnet, Graphite, Pickle, Kafka, Admin string
 	}
 	text, err := os.ReadFile(filepath.Join(s.dir, "addresses.json"))
 	if err != nil || json.Unmarshal(text, &all) != nil || all.PID != s.cmd.Process.Pid {
 		return false
 	}
-	s.HTTP, s.HTTPS, s.Admin = all.HTTP, all.HTTPS, all.Admin
+	s.HTTP, s.HTTPS, s.Kafka, s.Admin = all.HTTP, all.HTTPS, all.Kafka, all.Admin
 	s.Telnet, s.Graphite, s.Pickle = all.Telnet, all.Graphite, all.Pickle
 	return true
 }

@@ -20,6 +20,7 @@ func (a *api) name() string { return a.key.Name() }
 // Fetch ends before 13 and Metadata before 10, which name topics by IDs that we have not; ListOffsets before 7, which asks for the record of the
 // greatest time.
 var apis = [...]api{
+	{kmsg.Produce, 3, 9},
 	{kmsg.Fetch, 4, 12},
 	{kmsg.ListOffsets, 1, 6},
 	{kmsg.Metadata, 0, 9},
@@ -117,6 +118,8 @@ func (c *client) answer(frame []byte) error {
 	}
 	c.server.apis[i].Add(1)
 	switch r := r.(type) {
+	case *kmsg.ProduceRequest:
+		return c.produce(h, r)
 	case *kmsg.FetchRequest:
 		return c.fetch.answer(c, h, r)
 	case *kmsg.ListOffsetsRequest:
