@@ -45,8 +45,8 @@ type round struct {
 	clean cost   // without a mutant
 }
 
-// slow is what a test of the second round takes.
-const slow = 250 * time.Millisecond
+// slow is the part of all tests' time from which on a test is one of the second round; on a busy machine all take longer.
+const slow = 1. / 20
 
 // lab is where mutants of a package are tried.
 type lab struct {
@@ -102,13 +102,20 @@ var passing = regexp.MustCompile(`(?m)^--- PASS: (\S+) \((\S+s)\)$`)
 
 // inRounds tells the quick tests from the slow ones, by what go test -v says.
 func inRounds(out []byte) []round {
-	var names []string
+	took, all := map[string]time.Duration{}, time.Duration(0)
 	for _, test := range passing.FindAllSubmatch(out, -1) {
-		if took, err := time.ParseDuration(string(test[2])); err == nil && took >= slow {
-			names = append(names, string(test[1]))
+		d, _ := time.ParseDuration(string(test[2]))
+		took[string(test[1])] = d
+		all += d
+	}
+	var names []string
+	for name, d := range took {
+		if d.Seconds() >= slow*all.Seconds() {
+			names = append(names, name)
 		}
 	}
-	if len(names) == 0 {
+	slices.Sort(names)
+	if len(names) == 0 || len(names) == len(took) {
 		return []round{{flag: "-test.run=."}}
 	}
 	these := "^(" + strings.Join(names, "|") + ")$"
