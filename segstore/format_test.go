@@ -30,6 +30,9 @@ func TestNewerCheckpoint(t *testing.T) {
 	if err := (&verifier{disk: d, dir: f.dir, sum: new(Summary)}).log(); !errors.As(err, &newer) {
 		t.Fatalf("verified with %v", err)
 	}
+	if m, ok, _ := readCheckpoint(d, f.dir); ok || m != (mark{}) {
+		t.Fatalf("of a later version %+v was believed", m)
+	}
 	if d.String() != before {
 		t.Fatalf("a log of a later version was touched:\n%v", d)
 	}
@@ -63,6 +66,21 @@ func TestCheckpointRoundTrip(t *testing.T) {
 	}
 }
 
+// A checkpoint that says what can't be is none, whatever its CRC says: an offset or an epoch that leaves no room to go on. It says its version,
+// which a later one will want to know.
+func TestImpossibleCheckpoints(t *testing.T) {
+	d := disk.NewMem()
+	for _, m := range []mark{{synced: -1, epoch: 1}, {synced: offsetMax + 1, epoch: 1}, {synced: 1, epoch: -1}, {synced: 1, epoch: math.MaxInt32}} {
+		d.Put("/"+checkpointName, []byte(encodedCheckpoint(m.synced, m.epoch)))
+		if got, ok, err := readCheckpoint(d, "/"); ok || got != (mark{}) || err != nil {
+			t.Errorf("%+v came back as %+v, %v, %v", m, got, ok, err)
+		}
+	}
+	if version := binary.BigEndian.Uint32([]byte(encodedCheckpoint(1, 1))[4:]); version != checkpointVersion {
+		t.Errorf("version %d", version)
+	}
+}
+
 func TestEpochRises(t *testing.T) {
 	f := openLog(t, disk.NewMem(), testOptions())
 	for epoch := int64(1); epoch < 5; epoch++ {
@@ -89,8 +107,10 @@ func TestIndexRoundTrip(t *testing.T) {
 		x.add(indexEntry{offset: base + i, position: i * 209, maxTime: i / 2 * 10})
 	}
 	entries := x.all()
-	if len(entries) < 60 || entries[0].position < indexEvery {
-		t.Fatalf("%d entries, the first at %d", len(entries), entries[0].position)
+	for i, last := 0, int64(0); i < len(entries); i, last = i+1, entries[i].position {
+		if step := entries[i].position - last; len(entries) < 60 || step < indexEvery || step >= indexEvery+209 {
+			t.Fatalf("entry %d of %d is %d bytes behind the one before", i, len(entries), step)
+		}
 	}
 	offsets, times := encodeIndex(entries, base, 1<<20, base+4999, 24990, 7)
 	back, maxTime, ids, ok := decodeIndex(offsets, times, base, 1<<20)
@@ -135,6 +155,74 @@ func TestIndexRoundTrip(t *testing.T) {
 	x.truncate(entries[7].position)
 	if len(x.all()) != 7 {
 		t.Fatalf("%d entries after truncating to 7", len(x.all()))
+	}
+}
+
+// An entry comes as soon as it is due, and not before.
+func TestIndexEntriesThatAreDue(t *testing.T) {
+	x := newIndex(1 << 20)
+	for i := range int64(64) {
+		x.add(indexEntry{offset: i, position: i * indexEvery / 4})
+	}
+	for i, e := range x.all() {
+		if e.position != int64(i+1)*indexEvery || len(x.all()) != 15 {
+			t.Fatalf("entry %d of %d is at %d", i, len(x.all()), e.position)
+		}
+	}
+}
+
+// An index in which entries are not in order, or outside of the segment, or the two files don't agree, is none, whatever its CRC says.
+func TestIndexThatLies(t *testing.T) {
+	const base, size, times = 1000, 100, 50
+	for _, c := range []struct {
+		name    string
+		entries []indexEntry
+		maxTime int64
+		sound   bool
+	}{
+		{"in order", []indexEntry{{1001, 1, 5}, {1002, 2, 5}, {1003, size - 1, times}}, times, true},
+		{"the base itself", []indexEntry{{base, 1, 5}}, times, false},
+		{"the segment's start", []indexEntry{{1001, 0, 5}}, times, false},
+		{"an offset twice", []indexEntry{{1001, 1, 5}, {1001, 2, 5}}, times, false},
+		{"a position twice", []indexEntry{{1001, 1, 5}, {1002, 1, 5}}, times, false},
+		{"an offset before the last", []indexEntry{{1003, 1, 5}, {1002, 2, 5}}, times, false},
+		{"a position before the last", []indexEntry{{1001, 3, 5}, {1002, 2, 5}}, times, false},
+		{"a position behind the end", []indexEntry{{1001, size, 5}}, times, false},
+		{"a time before the last", []indexEntry{{1001, 1, 5}, {1002, 2, 4}}, times, false},
+		{"a time behind the greatest", []indexEntry{{1001, 1, times + 1}}, times, false},
+	} {
+		offsets, at := encodeIndex(c.entries, base, size, base+5, c.maxTime, 0)
+		if got, _, _, ok := decodeIndex(offsets, at, base, size); ok != c.sound || ok && !slices.Equal(got, c.entries) {
+			t.Errorf("%s: %v, %v", c.name, ok, got)
+		}
+	}
+	offsets, at := encodeIndex([]indexEntry{{1001, 1, 5}}, base, size, base+5, times, 0)
+	at[11]++ // the time's offset
+	binary.BigEndian.PutUint32(at[len(at)-indexCRCSize:], indexCRC(offsets, at[:len(at)-indexCRCSize], base, size))
+	if decodes(offsets, at, base, size) {
+		t.Error("two files of different offsets pass for an index")
+	}
+}
+
+// A batch whose head can't be is none, whatever its CRC says.
+func TestImpossibleHeads(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		h     header
+		sound bool
+	}{
+		{"sound", header{base: 5, epoch: 1, count: 1}, true},
+		{"at the log's start", header{epoch: 1, count: 1}, true},
+		{"a negative offset", header{base: -1, epoch: 1, count: 1}, false},
+		{"no records", header{base: 5, epoch: 1}, false},
+		{"less than none", header{base: 5, epoch: 1, count: -1}, false},
+	} {
+		b := make([]byte, 200)
+		n := BatchOverhead + putRecord(b[BatchOverhead:], 0, 0, nil, nil, []byte("value"))
+		sealBatch(b[:n], &c.h)
+		if _, wrong := checkBatch(b); (wrong == "") != c.sound {
+			t.Errorf("%s: %q", c.name, wrong)
+		}
 	}
 }
 

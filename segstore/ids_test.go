@@ -3,6 +3,7 @@ package segstore
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"strings"
 	"syscall"
@@ -260,6 +261,37 @@ func TestIDsThatCantBeRead(t *testing.T) {
 		}
 	}()
 	f.HasID(nil, 0)
+}
+
+// Who keeps IDs in memory is told how far back: to when the oldest segment was begun whose IDs are not in a file yet.
+func TestUnlistedSince(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	expect := func(when string, ms int64, unlisted bool) {
+		t.Helper()
+		if got, ok := f.UnlistedSince(); got != ms || ok != unlisted {
+			t.Errorf("%s: unlisted since %d, %v", when, got, ok)
+		}
+	}
+	f.addSynced(0, 4)
+	expect("no IDs", 0, false)
+	f.addWithIDs(4, 8)
+	expect("IDs", 1000, true)
+	f.now = 2000
+	f.must(f.RollOlder(f.now))
+	f.addWithIDs(8, 12)
+	expect("IDs in two segments", 1000, true)
+	f.must(f.Sync())
+	f.must(f.Background())
+	expect("the first of them finished", 2000, true)
+	f.must(f.RollOlder(f.now + 1))
+	f.addSynced(12, 16)
+	expect("both of them", 0, false)
+	f.must(f.Close())
+	f.reopen()
+	f.disk.(*disk.Mem).Before = (&failing{call: "open read-only", on: true}).before
+	if err := f.IDs()[0].Each(func(ID) {}); !errors.Is(err, errIO) {
+		t.Errorf("reading the IDs gave %v", err)
+	}
 }
 
 // A segment with IDs keeps its age over a stop and a start: it is finished, as its files say, and not looked through again.

@@ -83,6 +83,8 @@ func TestAllFilesOfASegmentGo(t *testing.T) {
 		f.addWithIDs(0, 20)
 		f.must(f.RollOlder(f.now + 1))
 		f.addWithIDs(20, 30)
+		f.must(f.RollOlder(f.now + 1))
+		f.addWithIDs(30, 40)
 		f.must(f.Sync())
 		f.must(f.Background())
 		if reopened {
@@ -98,6 +100,18 @@ func TestAllFilesOfASegmentGo(t *testing.T) {
 		}
 		if gone := before - len(d.Paths()); gone != 4 {
 			t.Errorf("reopened %v: %d files were removed", reopened, gone)
+		}
+		if first, second := idOf(1), idOf(22); f.HasID(&first, 0) || !f.HasID(&second, 0) {
+			t.Errorf("reopened %v: its IDs are found: %v; those behind it: %v", reopened, f.HasID(&first, 0), f.HasID(&second, 0))
+		}
+		d.Before = func(call, path string) error {
+			if call == "unmap" && strings.HasSuffix(path, idsSuffix) {
+				return errIO
+			}
+			return nil
+		}
+		if err := f.DropOldest(); !errors.Is(err, errIO) {
+			t.Errorf("reopened %v: IDs that could not be unmapped gave %v", reopened, err)
 		}
 	}
 }
