@@ -148,6 +148,8 @@ func TestSettings_Refused(t *testing.T) {
 		{template("a host.metric host=x"), `template "a host.metric host=x": the tag "host" comes twice`},
 		{template("a metric x=1,x=2"), `template "a metric x=1,x=2": the tag "x" comes twice`},
 		{template("a metric x="), `template "a metric x=": tags are tag=value,tag=value of a-z A-Z 0-9 _: "x="`},
+		{template("a metric -x=1"), `template "a metric -x=1": tags are tag=value,tag=value of a-z A-Z 0-9 _: "-x=1"`},
+		{template("a metric x=é"), `template "a metric x=é": tags are tag=value,tag=value of a-z A-Z 0-9 _: "x=é"`},
 		{template("a metric x=1 y"), `template "a metric x=1 y": tags are tag=value,tag=value of a-z A-Z 0-9 _: "y"`},
 		{template("a metric [.,_"), `template "a metric [.,_": separators are one or two punctuation bytes, as in [.] or [.,_]: "[.,_"`},
 		{template("a metric [x]"), `template "a metric [x]": separators are one or two punctuation bytes, as in [.] or [.,_]: "[x]"`},
