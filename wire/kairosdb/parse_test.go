@@ -104,6 +104,7 @@ func TestParse_Parts(t *testing.T) {
 		{"a bad value", metricWith("x", `"type":"long","timestamp":1,"value":"x","datapoints":[[1,1]]`), 1, 500},
 		{"a type that is none", metricWith("x", `"datapoints":[[1,1,"x"],[1,1]]`), 1, 400},
 		{"no point at all", metricWith("x", `"datapoints":[]`), 0, 204},
+		{"points that are null", metricWith("x", `"datapoints":null`), 0, 204},
 	} {
 		var p parser
 		var b wire.Batch
@@ -111,6 +112,47 @@ func TestParse_Parts(t *testing.T) {
 		points := strings.Count(strings.Join(values, ""), `"good"`)
 		if len(values) != c.records+1 || points != 1 || !strings.Contains(values[0], `[[1,2],[1,2]]`) || status != c.status {
 			t.Errorf("%s: %q %d %q", c.name, values, status, errors)
+		}
+	}
+}
+
+// Errors name their place: a metric that is not in an array has no index, and a data point that was refused does not advance that of the next.
+func TestParse_NamesPlaces(t *testing.T) {
+	f := func(body string, want ...string) {
+		t.Helper()
+		_, _, errors := answer(new(parser), new(wire.Batch), body)
+		if len(errors) != len(want) {
+			t.Fatalf("%s: %q", body, errors)
+		}
+		for i := range want {
+			if !strings.HasSuffix(errors[i], want[i]) {
+				t.Errorf("%s: %q, want it to end with %q", body, errors[i], want[i])
+			}
+		}
+	}
+	const invalid, none = "(name=x) value is an invalid type", ".timestamp cannot be null or empty."
+	f(`{"name":{}}`, " path $.name")
+	f(`[{"name":{}}]`, " path $[0].name")
+	f("["+metricWith("x", `"datapoints":[[1,{}],[2,[1]],[3,1,"x"],[4,"z","long"],[5,{},"long"],[]]`)+"]",
+		invalid, invalid, "'x'", `"z"`, invalid, "(name=x).datapoints[0]"+none)
+	f("["+metricWith("x", `"datapoints":[[1,1],[2,{}],[3,1],[]]`)+"]", invalid, "(name=x).datapoints[2]"+none)
+}
+
+// What is no time: a text that is no number, and a number that nobody would write.
+func TestPointTime(t *testing.T) {
+	var p parser
+	for text, want := range map[string]int64{
+		"0": 0, "1.9": 1, "-1.9": -1, "1e3": 1000, `"7"`: 7, `"+7"`: 7, `"-9223372036854775808"`: math.MinInt64, "-9223372036854775808": math.MinInt64,
+		`"9223372036854775807"`: math.MaxInt64, "1." + strings.Repeat("0", maxNumber-2): 1,
+	} {
+		if ms, ok := p.pointTime([]byte(text)); !ok || ms != want {
+			t.Errorf("%s is %d, %v; want %d", text, ms, ok, want)
+		}
+	}
+	for _, text := range []string{`""`, `"+"`, `"-"`, `"1.9"`, `"1 "`, `"a"`, `"9223372036854775808"`, `"-9223372036854775809"`, `"92233720368547758070"`, "true", "null", "{}", "[1]",
+		"9223372036854775808", "-9223372036854775809", "1." + strings.Repeat("0", maxNumber-1)} {
+		if ms, ok := p.pointTime([]byte(text)); ok {
+			t.Errorf("%s is %d", text, ms)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package kairosdb
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -114,5 +116,29 @@ func TestTelnet_Gathers(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q\nwant %q", got, want)
+	}
+}
+
+// The earliest second that is a long in milliseconds, and one before; from secondsBelow on a time is in milliseconds already.
+func TestTelnet_Times(t *testing.T) {
+	for line, want := range map[string]int64{
+		"put m -9223372036854775 1 a=b": -9223372036854775000, "put m 1 1 a=b": 1000, "putm m 1 1 a=b": 1, "putm m -9223372036854775808 1 a=b": math.MinInt64,
+		fmt.Sprintf("put m %d 1 a=b", secondsBelow-1): (secondsBelow - 1) * 1000, fmt.Sprintf("put m %d 1 a=b", secondsBelow): secondsBelow,
+	} {
+		var p lines
+		var b wire.Batch
+		if fault := p.Parse(post(line), &b); fault != nil || len(b.Records) != 1 || b.Records[0].Time != want {
+			t.Errorf("%s: %v, %+v; want %d", line, fault, b.Records, want)
+		}
+	}
+	for _, line := range []string{"put m -9223372036854776 1 a=b", "put m -9223372036854775809 1 a=b", "put m  1 a=b", "put m x 1 a=b"} {
+		var p lines
+		var b wire.Batch
+		if fault := p.Parse(post(line), &b); fault == nil || len(b.Records) > 0 {
+			t.Errorf("%s: %v, %+v", line, fault, b.Records)
+		}
+	}
+	if max := New(Settings{MaxLine: 13}).Streams[0].Max; max != 13+len("\r\n") {
+		t.Errorf("a line of 13 bytes and its end have room for %d", max)
 	}
 }
