@@ -47,6 +47,9 @@ var edges = map[string][]string{
 	"appliance":       {"wire", "wire/formats", "ring", "segstore", "tuning", "appliance/*", "github.com/VictoriaMetrics/metrics"},
 	"appliance/cmd/*": {"wire", "wire/formats", "segstore", "tuning", "appliance", "appliance/*", "github.com/spf13"},
 
+	// Parts of parts.
+	"appliance/kafka/group": {"segstore", "segstore/disk", "github.com/twmb/franz-go"},
+
 	// Proofs measure or attack anything.
 	"benchmarks/*":       {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
 	"benchmarks":         {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
