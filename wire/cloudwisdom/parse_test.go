@@ -116,6 +116,87 @@ func TestParse_OrderOfMembers(t *testing.T) {
 	}
 }
 
+// A value is a number, or a text that is one and nothing else; a time is one of the two, or a date. Where there is none, none is kept.
+func TestInput_NumbersAndTimes(t *testing.T) {
+	var b wire.Batch
+	in := input{Batch: &b}
+	for text, want := range map[string]string{
+		"0": "0", "-1.5e3": "-1.5e3", `"0"`: "0", `"9"`: "9", `"-1"`: "-1", `" 1.5\n"`: "1.5", "null": "none", `""`: "none", `" "`: "none",
+		"true": "bad", "{}": "bad", "[1]": "bad", `"true"`: "bad", `"null"`: "bad", `"[1]"`: "bad", `"\"1\""`: "bad", `"1 2"`: "bad", `"1x"`: "bad", `"01"`: "bad", `"-"`: "bad",
+		`"/"`: "bad", `":"`: "bad", `"+1"`: "bad",
+	} {
+		r := wire.Reader{Src: []byte(text)}
+		number, fault := in.number(&r)
+		got := string(number)
+		switch {
+		case fault != nil:
+			got = "bad"
+		case number == nil:
+			got = "none"
+		}
+		if got != want {
+			t.Errorf("the number %s is %s, want %s", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"0": "0", "1.9": "1", "-1": "-1", `"1970-01-01T00:00:01Z"`: "1000", `" 1970-01-01T00:00:01Z "`: "1000", "null": "none", `""`: "none", `" "`: "none",
+		"true": "bad", "[]": "bad", "{}": "bad", "1e30": "bad", `"1"`: "bad", `"soon"`: "bad",
+	} {
+		r := wire.Reader{Src: []byte(text)}
+		ms, has, fault := in.time(&r)
+		got := fmt.Sprint(ms)
+		switch {
+		case fault != nil:
+			got = "bad"
+		case !has:
+			got = "none"
+		}
+		if got != want {
+			t.Errorf("the time %s is %s, want %s", text, got, want)
+		}
+	}
+}
+
+// Of an event's data the last counts, whole: nothing of one before it stays.
+func TestEvents_LastDataCounts(t *testing.T) {
+	const first, last = `"data":{"elementId":"a","message":"m","x":1}`, `"data":{"elementId":"b"}`
+	want := tell(newEvents(), new(wire.Batch), `[{`+last+`}]`)
+	if got := tell(newEvents(), new(wire.Batch), `[{`+first+`,`+last+`}]`); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	for _, none := range []string{`"data":{}`, `"data":null`} {
+		var b wire.Batch
+		fault := newEvents().Parse(request(`[{`+first+`,`+none+`}]`), &b)
+		if _, refused := b.Rejected(); fault != nil || refused != 1 || len(b.Records) > 0 {
+			t.Errorf("behind other data, %s: %v, %d refused, %d records", none, fault, refused, len(b.Records))
+		}
+	}
+}
+
+// The bounds are a request's own: what a worker has seen before does not count.
+func TestParse_BoundsAreOfARequest(t *testing.T) {
+	e, c := new(elements), new(collectd)
+	e.laid, e.named, c.laid, c.named = MaxRecords, MaxNames, MaxRecords, MaxNames
+	for body, p := range map[string]wire.Parser{distinct(1, 1): e, "[" + loadList + "]": c} {
+		if fault := p.Parse(request(body), new(wire.Batch)); fault != nil {
+			t.Errorf("%.60s: %v", body, fault)
+		}
+	}
+}
+
+// Options are told by their letters in any case, and by all of them.
+func TestHasOption(t *testing.T) {
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
+	for list, want := range map[string]bool{
+		letters: true, strings.ToLower(letters): true, "a, " + letters + " ,b": true, "a,b": false, "": false, ",": false,
+		letters[1:]: false, letters + "_": false, strings.Replace(letters, "_", "\x7f", 1): false, strings.Replace(letters, "A", "!", 1): false,
+	} {
+		if hasOption(withOption(request(""), list), letters) != want {
+			t.Errorf("%q: want %v", list, want)
+		}
+	}
+}
+
 // A body that was cut off anywhere is refused, and nothing of it is stored.
 func TestParse_CutOff(t *testing.T) {
 	bodies := map[string]func() wire.Parser{
