@@ -280,6 +280,81 @@ func TestParse_Bounds(t *testing.T) {
 	}
 }
 
+// The bounds are a request's own: what a worker has seen before does not count. The last byte within the limit is within it. And when a request
+// is over nothing of it is held.
+func TestParse_BoundsAreOfARequest(t *testing.T) {
+	i, s := new(intake), new(series)
+	i.laid, s.laid, i.spread, s.spread = MaxRecords, MaxRecords, MaxSpread+1, MaxSpread+1
+	for body, p := range map[string]wire.Parser{everything(): i, `{"series":[` + oneSeries + `]}`: s} {
+		var b wire.Batch
+		req := request(body)
+		req.Limit = len(body)
+		if fault := p.Parse(req, &b); fault != nil || len(b.Records) == 0 {
+			t.Errorf("%.60s: %v with %d records", body, fault, len(b.Records))
+		}
+		req.Limit = len(body) - 1
+		if code := codeOf(p.Parse(req, &b)); code != wire.TooLarge {
+			t.Errorf("%.60s, a byte above the limit: %v", body, code)
+		}
+	}
+	for _, in := range []*input{&i.input, &s.input} {
+		for _, tag := range in.tags[:cap(in.tags)] {
+			if tag.Name != nil || tag.Value != nil {
+				t.Fatalf("the tag %s:%s is still held", tag.Name, tag.Value)
+			}
+		}
+	}
+}
+
+// A value that is shown to its sender is cut between letters, and bytes that are none anywhere.
+func TestWholeRunes(t *testing.T) {
+	for tail, want := range map[string]int{"": shown, "x": shown, "é": shown, "\x80": shown - 1} {
+		if got := wholeRunes([]byte(strings.Repeat("x", shown) + tail + "xxx")); got != want {
+			t.Errorf("%q behind %d bytes: cut at %d", tail, shown, got)
+		}
+	}
+	for size := 1; size < 4; size++ {
+		letter := []string{"é", "世", "😀"}[size-1]
+		for inside := 1; inside <= size; inside++ {
+			text := strings.Repeat("x", shown-inside) + letter + "xxx"
+			if got := wholeRunes([]byte(text)); got != shown-inside {
+				t.Errorf("%d bytes into %s: cut at %d", inside, letter, got)
+			}
+		}
+	}
+	if got := wholeRunes([]byte(strings.Repeat("\x80", 2*shown))); got != shown {
+		t.Errorf("of bytes that are no letters: cut at %d", got)
+	}
+}
+
+// The words of health messages are words whole, in any case; and what is an interval.
+func TestHealth_WordsAndIntervals(t *testing.T) {
+	m := message{input: &input{Batch: new(wire.Batch)}}
+	words := []string{"CLEAR", "DEVIATING"}
+	for text, want := range map[string]string{`"CLEAR"`: "CLEAR", `"clear"`: "CLEAR", `"cl\u0065ar"`: "CLEAR", `"Deviating"`: "DEVIATING", "null": "",
+		`"cleax"`: "bad", `"CLEARS"`: "bad", `""`: "bad", "7": "bad", "{}": "bad", `"XXXXXXXXX"`: "bad"} {
+		word, breach := m.word(&wire.Reader{Src: []byte(text)}, words, "bad")
+		if word+breach != want {
+			t.Errorf("%s is %q, breach %q; want %q", text, word, breach, want)
+		}
+	}
+	for text, want := range map[string]string{
+		`{}`: "", `null`: "", `7`: "", `{"repeat_interval_s":1}`: "", `{"repeat_interval_s":0.001}`: "", `{"repeat_interval_s":0}`: healthInterval,
+		`{"repeat_interval_s":-1}`: healthInterval, `{"repeat_interval_s":"1"}`: healthInterval, `{"repeat_interval_s":0.0001}`: healthInterval,
+		fmt.Sprintf(`{"repeat_interval_s":%d}`, longestRepeat): "", fmt.Sprintf(`{"repeat_interval_s":%d.001}`, longestRepeat): healthInterval,
+		`{"expiry_interval_s":1}`: "expires", `{"expiry_interval_s":0.001}`: "expires", `{"expiry_interval_s":0}`: "", `{"expiry_interval_s":-1}`: "",
+		`{"expiry_interval_s":"x"}`: "", `{"expiry_interval_s":1,"expiry_interval_s":null}`: "", `{"other":1}`: "",
+	} {
+		expires, got := m.interval(&wire.Reader{Src: []byte(text)})
+		if expires {
+			got += "expires"
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
+	}
+}
+
 // The costs of a body are those of its length.
 func TestParse_NothingIsQuadratic(t *testing.T) {
 	if testing.Short() {
