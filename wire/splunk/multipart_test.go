@@ -27,6 +27,7 @@ func TestParameter(t *testing.T) {
 	f(`x;b=1;a=2`, "a", "2", true)
 	f(`x;;b;a=2`, "a", "2", true)
 	f(`x;a`, "a", "", false)
+	f(`x;a;bb=2`, "b", "", false)
 	f(`x;a=`, "a", "", true)
 	f(`x;a=;b=1`, "a", "", true)
 	f(`x;a=b=c`, "a", "b=c", true)
@@ -116,30 +117,71 @@ func TestMultipart_SurvivesTheTrip(t *testing.T) {
 }
 
 // What a sender may write and mime/multipart does not: blanks behind a boundary, a part without headers, and one whose headers end where the next
-// delimiter begins. A boundary with anything else behind it is content.
+// delimiter begins. A boundary within a line, or with anything else behind it, is none.
 func TestMultipart_OddButSound(t *testing.T) {
 	f := func(body string, want ...string) {
 		t.Helper()
 		for _, ending := range []string{"\r\n", "\n"} {
-			b := new(wire.Batch)
-			m, ok := openMultipart([]byte("multipart/form-data; boundary=b"), []byte(strings.ReplaceAll(body, "|", ending)), b)
+			m, ok := openMultipart([]byte("multipart/form-data; boundary=b"), []byte(strings.ReplaceAll(body, "|", ending)), new(wire.Batch))
 			var got []string
 			for ok && m.next() {
-				got = append(got, strings.ReplaceAll(string(m.content), ending, "|"))
+				got = append(got, strings.ReplaceAll(string(m.headers)+">"+string(m.content), ending, "|"))
 			}
 			if !ok || m.code != wire.OK || !slices.Equal(got, want) {
 				t.Errorf("%s with %q: %v, %v, %q; want %q", body, ending, ok, m.code, got, want)
 			}
 		}
 	}
-	f("--b|h: 1||x|--b--", "x")
-	f("--b \t|h: 1||x|--b \t |h: 2||y|--b-- |", "x", "y")
-	f("--b||x|--b--", "x")
-	f("--b|h: 1||--b--", "")
-	f("--b|h: 1||--b|h: 2||--b--|", "", "")
-	f("--b|h: 1||x|--b x|y|--b--", "x|--b x|y")
-	f("before|--bb|--b|h: 1||x|--b--|after", "x")
+	f("--b|h: 1||x|--b--", "h: 1|>x")
+	f("--b \t|h: 1||x|--b \t |h: 2||y|--b-- |", "h: 1|>x", "h: 2|>y")
+	f("--b||x|--b--", ">x")
+	f("--b|h: 1||--b--", "h: 1|>")
+	f("--b|h: 1||--b|h: 2||--b--|", "h: 1|>", "h: 2|>")
+	f("--b|x|h: 1||y|--b--", "x|h: 1|>y")
+	f("--b|h: 1||x|--b x|y|--b--", "h: 1|>x|--b x|y")
+	f("before|--bb|--b|h: 1||x|--b--|after", "h: 1|>x")
+	f("abc|--b|h: 1||x|--b--", "h: 1|>x") // as long as the delimiter
+	f("x--b|--b|h: 1||x|--b--", "h: 1|>x")
 	f("--b--")
+}
+
+// What is no multipart body, and what is one within its bounds and beyond them.
+func TestMultipart_Refused(t *testing.T) {
+	walk := func(contentType, boundary, headers string) bool {
+		body := "--" + boundary + "\r\n" + headers + "\r\nx\r\n--" + boundary + "--"
+		m, ok := openMultipart([]byte(contentType+boundary), []byte(body), new(wire.Batch))
+		return ok && m.next() && string(m.content) == "x" && !m.next() && m.code == wire.OK
+	}
+	const form = "multipart/form-data; boundary="
+	header := func(size int) string { return "h: " + strings.Repeat("x", size-len("h: \r\n")) + "\r\n" }
+	for _, c := range []struct {
+		contentType, boundary, headers string
+		want                           bool
+	}{
+		{form, "b", "h: 1\r\n", true},
+		{"Multipart/Form-Data ;boundary=", "b", "h: 1\r\n", true},
+		{"multipart/mixed; boundary=", "b", "h: 1\r\n", false},
+		{"text/plain; boundary=", "b", "h: 1\r\n", false},
+		{form, "", "h: 1\r\n", false},
+		{form, strings.Repeat("b", boundaryMost), "h: 1\r\n", true},
+		{form, strings.Repeat("b", boundaryMost+1), "h: 1\r\n", false},
+		{form, "b", header(headersMost), true},
+		{form, "b", header(headersMost + 1), false},
+	} {
+		if walk(c.contentType, c.boundary, c.headers) != c.want {
+			t.Errorf("%s%s with %d bytes of headers: want %v", c.contentType, c.boundary, len(c.headers), c.want)
+		}
+	}
+}
+
+// A file with a zero byte, wherever it is, or one that is no UTF-8 is no text: it is kept in base64.
+func TestFiles_Binary(t *testing.T) {
+	for content, want := range map[string]string{"abc": `"body":"abc"`, "é": `"body":"é"`, "\x00ab": `"body":"AGFi"`, "ab\x00": `"body":"YWIA"`, "\xff": `"body":"/w=="`} {
+		b := new(wire.Batch)
+		if got := string(fileEvent([]byte("f"), []byte(content), 1, wire.Source{Wire: "w"}, b)); !strings.Contains(got, want) {
+			t.Errorf("%q is kept as %s, want %s", content, got, want)
+		}
+	}
 }
 
 // Each part of the name upfile is counted and becomes a record; the first one's name is told.

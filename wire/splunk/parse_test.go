@@ -133,6 +133,16 @@ func TestParse_RefusedMetrics(t *testing.T) {
 	f(`[`+a+`,{"body":[{"name":"a"},{"name":""}]}]`, wire.MissingField, "Metric name cannot be empty")
 	tooMany := `{"body":[{"name":"a","dimensions":{` + strings.TrimSuffix(strings.Repeat(`"d":"",`, dimensionsMost+1), ",") + `}}]}`
 	f(`[`+tooMany+`]`, wire.TooMany, "")
+	heavy := func(weight int) string { // of all that 8192 metrics inherit
+		host := strings.Repeat("h", weight-6*len(`"":`))
+		return `[{"host":"` + host + `","body":[` + strings.Repeat(`{"name":"a"},`, 8191) + `{"name":"a"}]}]`
+	}
+	f(heavy(inheritedMost/8192+1), wire.TooLarge, "")
+	for _, most := range []string{heavy(inheritedMost / 8192), `[` + strings.Replace(tooMany, `"d":"",`, "", 1) + `]`} {
+		if fault := new(metricsParser).Parse(post(most), new(wire.Batch)); fault != nil {
+			t.Errorf("%.60s: %v", most, fault)
+		}
+	}
 	f(`[`+a+`,{"body":null},`+tooMany+`]`, wire.MissingField, null)
 }
 
@@ -143,8 +153,8 @@ func TestWeigh(t *testing.T) {
 		switch got := quoted([]byte(text)); {
 		case got < written:
 			t.Errorf("%q weighs %d and is written in %d bytes", text, got, written)
-		case got > written && !strings.Contains(text, "\xff"):
-			t.Errorf("%q weighs %d, more than its %d bytes", text, got, written)
+		case got > written && !strings.Contains(text, "\xff"), got > 3*(len(text)+len(`"":`)):
+			t.Errorf("%q weighs %d, and is written in %d bytes", text, got, written)
 		}
 	}
 	text := func(n int) []byte { return []byte(strings.Repeat("x", n)) }
