@@ -180,6 +180,7 @@ func TestLibrariesStayWhereTheyBelong(t *testing.T) {
 // nearTheMachine is the files that may use unsafe or golang.org/x/sys, and why.
 var nearTheMachine = map[string]string{
 	"segstore/disk/os_linux.go":        "allocates, maps, syncs and advises",
+	"segstore/disk/send_linux.go":      "sends from a file",
 	"segstore/segment.go":              "tells a fault in a mapping from any other",
 	"ring/frame.go":                    "atomic words inside a byte buffer",
 	"appliance/intake/socket_linux.go": "SO_REUSEPORT and its relatives",

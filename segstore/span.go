@@ -1,9 +1,28 @@
 package segstore
 
+import (
+	"syscall"
+
+	"penstock/segstore/disk"
+)
+
 // Span is batches that stand one behind another in a segment, as they are in its file.
 type Span struct {
 	Next  int64 // the offset behind the last of them
 	Bytes []byte
+
+	file     disk.File
+	position int64
+}
+
+// SendTo sends the bytes from the file to a socket; ok is false where the file can't do that, and nothing was sent.
+func (s *Span) SendTo(socket syscall.RawConn) (ok bool, err error) {
+	sender, ok := s.file.(disk.Sender)
+	if !ok {
+		return false, nil
+	}
+	_, err = sender.SendTo(socket, s.position, int64(len(s.Bytes)))
+	return true, err
 }
 
 // NextSpan is Next for as many batches as stand one behind another and take at most that many bytes together; one batch, if it takes more.
@@ -28,5 +47,5 @@ func (c *Cursor) NextSpan(most int) (Span, error) {
 		c.at = more.h.next()
 		c.offset = c.at
 	}
-	return Span{Next: c.offset, Bytes: c.s.data[start:c.pos:c.pos]}, nil
+	return Span{Next: c.offset, Bytes: c.s.data[start:c.pos:c.pos], file: c.s.file, position: start}, nil
 }

@@ -145,7 +145,7 @@ func (c *client) send(h header, response kmsg.Response) error {
 	if cap(out) > ownReply {
 		c.reply = nil
 	}
-	return c.write([][]byte{out})
+	return c.write([]piece{{bytes: out}})
 }
 
 // ownReply is how large a buffer a connection keeps for its answers.

@@ -5,10 +5,14 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"penstock/segstore"
 )
 
 // ownFrame is the bytes that every connection has for its frames; what is longer counts against framesMax.
@@ -18,7 +22,8 @@ const ownFrame = 4 << 10
 type client struct {
 	server *Server
 	nc     net.Conn
-	last   atomic.Bool // no more frames are read
+	raw    syscall.RawConn // the socket below nc, where nothing stands between the two
+	last   atomic.Bool     // no more frames are read
 
 	size  [4]byte
 	own   [ownFrame]byte
@@ -29,7 +34,13 @@ type client struct {
 // errMalformed says that a client sent what is no request that is understood here.
 var errMalformed = errors.New("malformed")
 
-func newClient(s *Server, nc net.Conn) *client { return &client{server: s, nc: nc} }
+func newClient(s *Server, nc net.Conn) *client {
+	c := &client{server: s, nc: nc}
+	if socket, ok := nc.(*net.TCPConn); ok {
+		c.raw, _ = socket.SyscallConn() // nil when it is closed already
+	}
+	return c
+}
 
 // serve answers frames until the client leaves, is too slow, or sends what is not understood.
 func (c *client) serve() {
@@ -51,6 +62,8 @@ func (c *client) end() {
 		c.server.bugs.Add(1)
 		c.server.opt.Logger.Error("BUG: a request hit a bug; its connection is closed", "listener", "kafka", "bug", bug, "stack", string(debug.Stack()))
 	}
+	c.fetch.let()
+	c.fetch.drop(time.Now())
 	_ = c.nc.Close() // nothing is owed to it
 	c.server.gone(c)
 }
@@ -63,7 +76,7 @@ func (c *client) lastFrame() {
 
 // frame reads one frame and answers it.
 func (c *client) frame() error {
-	if err := c.readWithin(c.size[:], idleTimeout); err != nil {
+	if err := c.nextSize(); err != nil {
 		return err
 	}
 	size := int32(binary.BigEndian.Uint32(c.size[:]))
@@ -79,45 +92,87 @@ func (c *client) frame() error {
 		buffer = make([]byte, size)
 	}
 	buffer = buffer[:size]
-	if err := c.readWithin(buffer, c.server.opt.ReadTimeout); err != nil {
+	if _, err := c.readWithin(buffer, c.server.opt.ReadTimeout); err != nil {
 		return err
 	}
 	return c.answer(buffer)
 }
 
-func (c *client) readWithin(buffer []byte, within time.Duration) error {
+// nextSize waits for the next frame's size. Who lets us wait for long loses the cursors.
+func (c *client) nextSize() error {
+	n := 0
+	if len(c.fetch.kept) > 0 {
+		var err error
+		if n, err = c.readWithin(c.size[:], cursorTime); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		c.fetch.drop(time.Now())
+	}
+	_, err := c.readWithin(c.size[n:], idleTimeout)
+	return err
+}
+
+func (c *client) readWithin(buffer []byte, within time.Duration) (n int, err error) {
 	if err := c.nc.SetReadDeadline(time.Now().Add(within)); err != nil {
-		return err
+		return 0, err
 	}
 	if c.last.Load() { // after the deadline was set, which may have undone lastFrame's
-		return io.EOF
+		return 0, io.EOF
 	}
-	_, err := io.ReadFull(c.nc, buffer)
-	return err
+	return io.ReadFull(c.nc, buffer)
 }
 
 // writeChunk is what a client must take within the write timeout: a slow one has as much time as its answer is long.
 const writeChunk = 1 << 20
 
-// write sends an answer's pieces. Neighbours share a writev.
-func (c *client) write(pieces net.Buffers) error {
-	for len(pieces) > 0 {
-		n, bytes := 0, 0
-		for n < len(pieces) && (n == 0 || bytes+len(pieces[n]) <= writeChunk) {
-			bytes += len(pieces[n])
-			n++
+// sendfileMin is the fewest bytes that are worth a sendfile of their own; what is less goes with its neighbours.
+const sendfileMin = 32 << 10
+
+// write sends an answer's pieces: neighbours with one writev, many batches with a sendfile.
+func (c *client) write(pieces []piece) error {
+	var together net.Buffers
+	bytes := 0
+	for i := range pieces {
+		p := &pieces[i]
+		if p.span != nil && len(p.bytes) >= sendfileMin && c.raw != nil {
+			if err := c.writeTogether(together, bytes); err != nil {
+				return err
+			}
+			together, bytes = together[:0], 0
+			if sent, err := c.sendFile(p.span); sent || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
 		}
-		within := c.server.opt.WriteTimeout * time.Duration(1+bytes/writeChunk)
-		if err := c.nc.SetWriteDeadline(time.Now().Add(within)); err != nil {
-			return err
-		}
-		now := pieces[:n]
-		if _, err := now.WriteTo(c.nc); err != nil {
-			return err
-		}
-		pieces = pieces[n:]
+		together = append(together, p.bytes)
+		bytes += len(p.bytes)
 	}
-	return nil
+	return c.writeTogether(together, bytes)
+}
+
+func (c *client) writeTogether(pieces net.Buffers, bytes int) error {
+	if bytes == 0 {
+		return nil
+	}
+	if err := c.deadline(bytes); err != nil {
+		return err
+	}
+	_, err := pieces.WriteTo(c.nc)
+	return err
+}
+
+// sendFile sends batches from their file; sent is false where that can't be done.
+func (c *client) sendFile(span *segstore.Span) (sent bool, err error) {
+	if err := c.deadline(len(span.Bytes)); err != nil {
+		return false, err
+	}
+	return span.SendTo(c.raw)
+}
+
+func (c *client) deadline(bytes int) error {
+	return c.nc.SetWriteDeadline(time.Now().Add(c.server.opt.WriteTimeout * time.Duration(1+bytes/writeChunk)))
 }
 
 // address is where this client is told to come back to.

@@ -2,9 +2,10 @@ package kafka
 
 import (
 	"encoding/binary"
-	"net"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"penstock/segstore"
 )
 
 // encoder lays out Kafka's types. In flexible versions (KIP-482) lengths are unsigned varints of one more, and structures end with tags.
@@ -44,11 +45,11 @@ func (e *encoder) tags() {
 }
 
 // encode is the whole answer, versions 4 to 12, with the batches where they are. There are no sessions (0), transactions or other replicas.
-func (f *fetch) encode(h header, r *kmsg.FetchRequest) net.Buffers {
+func (f *fetch) encode(h header, r *kmsg.FetchRequest) []piece {
 	v := r.Version
 	e := encoder{flexible: r.IsFlexible()}
-	cuts := make([]int, 0, len(f.cursors)) // where in out the batches of a part belong
-	e.int32(0)                             // the size, when it is known
+	var cuts []int // where in out the batches of a part belong
+	e.int32(0)     // the size, when it is known
 	e.int32(h.correlation)
 	e.tags()
 	e.int32(0) // throttle
@@ -66,7 +67,7 @@ func (f *fetch) encode(h header, r *kmsg.FetchRequest) net.Buffers {
 			p := &parts[j]
 			e.int32(r.Topics[i].Partitions[j].Partition)
 			e.part(p, v)
-			if len(p.span) > 0 {
+			if len(p.span.Bytes) > 0 {
 				cuts = append(cuts, len(e.out))
 			}
 			e.tags()
@@ -91,18 +92,24 @@ func (e *encoder) part(p *part, version int16) {
 	if version >= 11 {
 		e.int32(-1) // preferred replica
 	}
-	e.length(len(p.span))
+	e.length(len(p.span.Bytes))
+}
+
+// piece is a part of an answer: bytes of our own, or batches of a segment.
+type piece struct {
+	bytes []byte
+	span  *segstore.Span // whose the bytes are; or nil
 }
 
 // between lays the batches between the pieces of an answer.
-func (f *fetch) between(out []byte, cuts []int) net.Buffers {
-	pieces := make(net.Buffers, 0, 2*len(cuts)+1)
+func (f *fetch) between(out []byte, cuts []int) []piece {
+	pieces := make([]piece, 0, 2*len(cuts)+1)
 	at := 0
 	for i := range f.parts {
-		if span := f.parts[i].span; len(span) > 0 {
-			pieces = append(pieces, out[at:cuts[0]], span)
+		if span := &f.parts[i].span; len(span.Bytes) > 0 {
+			pieces = append(pieces, piece{bytes: out[at:cuts[0]]}, piece{span.Bytes, span})
 			at, cuts = cuts[0], cuts[1:]
 		}
 	}
-	return append(pieces, out[at:])
+	return append(pieces, piece{bytes: out[at:]})
 }

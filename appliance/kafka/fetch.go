@@ -14,21 +14,34 @@ import (
 // fetchMax is the most bytes of batches in one answer, whatever a client asks for: Kafka's fetch.max.bytes.
 const fetchMax = 55 << 20
 
-// fetch is the answer to one Fetch request in the making. Its cursors pin the segments that its spans are in until it is sent.
+// cursorsMax is how many cursors a connection keeps between its requests, and cursorTime how long it keeps one that no request goes on with. They
+// spare the next request to find its place, and pin segments: what retention removes takes its disk until they are closed.
+const (
+	cursorsMax = 256
+	cursorTime = 5 * time.Second
+)
+
+// fetch is the answer to one Fetch request in the making. The cursors of its parts pin the segments that its spans are in until it is sent.
 type fetch struct {
-	parts   []part
-	cursors []*segstore.Cursor
-	bytes   int  // of all spans
-	full    bool // there is more, which has no room in the answer
+	parts []part
+	kept  map[*segstore.Log]keptCursor // of the requests before
+	bytes int                          // of all spans
+	full  bool                         // there is more, which has no room in the answer
+}
+
+type keptCursor struct {
+	*segstore.Cursor
+	since time.Time
 }
 
 // part is what is found for one partition that was asked for, in the order of the request.
 type part struct {
 	log        *segstore.Log
 	code       int16
-	from, next int64  // the offset asked for, and the one behind what is read
-	first, end int64  // of the log; the end is the high watermark
-	span       []byte // whole batches
+	from, next int64         // the offset asked for, and the one behind what is read
+	first, end int64         // of the log; the end is the high watermark
+	span       segstore.Span // whole batches
+	cursor     *segstore.Cursor
 }
 
 // answer collects batches until there are as many bytes as the client wants at least, waits for more as long as the client would, and sends
@@ -45,14 +58,51 @@ func (f *fetch) answer(c *client, h header, r *kmsg.FetchRequest) error {
 	return c.write(f.encode(h, r))
 }
 
-// let gives the segments back.
+// let ends an answer. Its cursors stand where the client will go on.
 func (f *fetch) let() {
-	for _, cursor := range f.cursors {
-		cursor.Close()
+	now := time.Now()
+	f.drop(now.Add(-cursorTime))
+	for i := range f.parts {
+		p := &f.parts[i]
+		if p.cursor == nil {
+			continue
+		}
+		if older, twice := f.kept[p.log]; twice {
+			older.Close()
+		} else if len(f.kept) >= cursorsMax {
+			p.cursor.Close()
+			continue
+		}
+		if f.kept == nil {
+			f.kept = map[*segstore.Log]keptCursor{}
+		}
+		f.kept[p.log] = keptCursor{p.cursor, now}
 	}
-	clear(f.cursors)
 	clear(f.parts)
-	f.cursors, f.parts, f.bytes, f.full = f.cursors[:0], f.parts[:0], 0, false
+	f.parts, f.bytes, f.full = f.parts[:0], 0, false
+}
+
+// drop closes the cursors that are kept since then or longer.
+func (f *fetch) drop(then time.Time) {
+	for log, cursor := range f.kept {
+		if !cursor.since.After(then) {
+			cursor.Close()
+			delete(f.kept, log)
+		}
+	}
+}
+
+// at returns a cursor that stands at an offset.
+func (f *fetch) at(log *segstore.Log, offset int64) *segstore.Cursor {
+	cursor, kept := f.kept[log]
+	if !kept {
+		return log.Cursor(offset)
+	}
+	delete(f.kept, log)
+	if cursor.Offset() != offset {
+		cursor.SkipTo(offset)
+	}
+	return cursor.Cursor
 }
 
 // collect reads what every partition has. settled: there is an error to tell, nothing to wait for, or no room for more.
@@ -65,7 +115,7 @@ func (f *fetch) collect(c *client, r *kmsg.FetchRequest) (settled bool) {
 			asked := &topic.Partitions[j]
 			p := part{log: c.log(topic.Topic, asked.Partition), from: asked.FetchOffset, next: asked.FetchOffset, first: -1, end: -1}
 			p.code = f.read(&p, min(left, int(asked.PartitionMaxBytes)))
-			left -= len(p.span)
+			left -= len(p.span.Bytes)
 			settled = settled || p.code != 0
 			f.parts = append(f.parts, p)
 		}
@@ -89,26 +139,22 @@ func (f *fetch) read(p *part, most int) (code int16) {
 		f.full = true
 		return 0
 	}
-	cursor := p.log.Cursor(p.from)
-	span, err := cursor.NextSpan(most)
-	for ; errors.As(err, new(*segstore.CorruptError)); span, err = cursor.NextSpan(most) { // the cursor stands behind what is lost
+	p.cursor = f.at(p.log, p.from)
+	span, err := p.cursor.NextSpan(most)
+	for ; errors.As(err, new(*segstore.CorruptError)); span, err = p.cursor.NextSpan(most) { // the cursor stands behind what is lost
 	}
-	p.next = cursor.Offset()
+	p.next = p.cursor.Offset()
 	if err == nil && len(span.Bytes) > most && f.bytes > 0 {
 		f.full = true
-		p.next = p.from
-		cursor.Close()
+		p.cursor.SkipTo(p.from)
 		return 0
 	}
-	if err == nil {
-		f.cursors = append(f.cursors, cursor)
+	switch {
+	case err == nil:
 		f.bytes += len(span.Bytes)
-		p.span, p.end = span.Bytes, max(p.end, span.Next)
+		p.span, p.end = span, max(p.end, span.Next)
 		f.full = f.full || p.next < p.end // it stands in the next segment: the next request brings it
 		return 0
-	}
-	cursor.Close()
-	switch {
 	case errors.Is(err, segstore.ErrTail):
 		return 0
 	case errors.As(err, new(*segstore.ExpiredError)):
@@ -119,7 +165,7 @@ func (f *fetch) read(p *part, most int) (code int16) {
 	return kerr.KafkaStorageError.Code
 }
 
-// wait gives the segments back and returns true when one of the logs has more, or is gone; false when the time is over.
+// wait ends the answer as it is and returns true when one of the logs has more, or is gone; false when the time is over.
 func (f *fetch) wait(ctx context.Context) bool {
 	ends := map[*segstore.Log]int64{}
 	for i := range f.parts {

@@ -82,6 +82,51 @@ func TestBytesAreTheFiles(t *testing.T) {
 	}
 }
 
+// Many bytes go from the file to the socket without us; they are the same, on a slow reader, too.
+func TestManyBytesAreTheFiles(t *testing.T) {
+	d := open(t, 1, nil)
+	d.put("t", numbered(0, 100, 500)...)
+	topic, _ := d.set.Topic("t")
+	file, err := os.ReadFile(filepath.Join(topic.Logs()[0].Dir(), fmt.Sprintf("%020d.log", 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := d.dial()
+	r := fetchOf(12, "t", 0)
+	for range 300 { // more than the sockets hold
+		w.send(frameOf(r, 7))
+	}
+	for range 300 {
+		if got := onlyPart(w.answerTo(r)).RecordBatches; len(got) < sendfileMin || !bytes.Equal(got, file[:len(got)]) {
+			t.Fatalf("%d bytes, not the file's", len(got))
+		}
+	}
+}
+
+// A reader that stands still holds the disk of what retention has removed for a few seconds only.
+func TestCursorsAreGivenBack(t *testing.T) {
+	d := open(t, 1, nil)
+	d.put("t", numbered(0, 10, 1000)...)
+	w := d.dial()
+	if p := onlyPart(w.ask(fetchOf(12, "t", 0))); len(p.RecordBatches) == 0 {
+		t.Fatal("nothing came")
+	}
+	for i := range 50 {
+		d.put("t", numbered(i*10, 10, 5000)...)
+	}
+	topic, _ := d.set.Topic("t")
+	log := topic.Logs()[0]
+	waitFor(t, func() bool { return log.First() > 0 })
+	if log.Held() == 0 {
+		t.Error("the reader's place was not kept for its next request")
+	}
+	if p := onlyPart(w.ask(fetchOf(12, "t", 0))); p.ErrorCode != kerr.OffsetOutOfRange.Code || p.LogStartOffset == 0 {
+		t.Errorf("it is told %v", kerr.ErrorForCode(p.ErrorCode))
+	}
+	waitFor(t, func() bool { return log.Held() == 0 })
+	d.dial().ask(fetchOf(12, "t", log.First()))
+}
+
 // Every version that is offered tells the same.
 func TestEveryVersionOfFetch(t *testing.T) {
 	d := open(t, 1, nil)

@@ -30,7 +30,7 @@ type door struct {
 func open(t *testing.T, shards int, change func(*Options)) *door {
 	t.Helper()
 	t.Cleanup(func() { goleak.VerifyNone(t) })
-	set, err := shard.Open(shard.Options{Dir: t.TempDir(), Shards: shards, SegmentBytes: 64 << 10, MaxTopics: 100})
+	set, err := shard.Open(shard.Options{Dir: t.TempDir(), Shards: shards, SegmentBytes: 64 << 10, MaxTopics: 100, RetentionBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}

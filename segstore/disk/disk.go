@@ -2,7 +2,10 @@
 // memory and crashes as a test wants it to, Trace watches another one.
 package disk
 
-import "errors"
+import (
+	"errors"
+	"syscall"
+)
 
 // ErrFull is in the error of a call that found no space.
 var ErrFull = errors.New("no space is left on the disk")
@@ -28,6 +31,12 @@ type Disk interface {
 	Time(path string) (ms int64, err error)
 	// Space says how many bytes of the file system that dir is on are free for us, and how many there are.
 	Space(dir string) (free, total int64, err error)
+}
+
+// Sender is a File whose bytes can go to a socket without being copied through our memory.
+type Sender interface {
+	// SendTo sends n bytes from a position on and says how many were sent; fewer with an error only.
+	SendTo(socket syscall.RawConn, position, n int64) (sent int64, err error)
 }
 
 // File is an open file of a Disk.
