@@ -107,3 +107,19 @@ func TestKeeperSaysWhatItCouldNotDo(t *testing.T) {
 		}
 	}
 }
+
+// A reader inside a segment that is finished does not keep the writer's index in memory, which has room for the largest segment.
+func TestFinishedUnderAReader(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	f.addSynced(0, 4)
+	c := f.Cursor(0)
+	defer c.Close()
+	if _, err := c.Next(); err != nil {
+		t.Fatal(err)
+	}
+	f.must(f.RollOlder(f.now + 1))
+	f.must(f.Background())
+	if s := f.list()[0]; !s.finished || !s.pinned() || s.index != nil {
+		t.Fatalf("finished %v, pinned %v, index %v", s.finished, s.pinned(), s.index)
+	}
+}

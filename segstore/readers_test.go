@@ -248,6 +248,9 @@ func TestWait(t *testing.T) {
 		if err := <-woken; !errors.Is(err, ErrClosed) {
 			t.Fatal(err)
 		}
+		if n := f.waiting.Load(); n != 0 {
+			t.Fatalf("nobody waits, and %d are counted", n)
+		}
 		c := f.Cursor(0)
 		if _, err := c.Next(); !errors.Is(err, ErrClosed) {
 			t.Fatal(err)

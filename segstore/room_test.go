@@ -186,3 +186,25 @@ func TestClosedLog(t *testing.T) {
 		t.Error("a segment may be removed")
 	}
 }
+
+// A segment is closed when it was begun before the cutoff and has records; one begun at the cutoff is not, nor is an empty one.
+func TestRollOlder(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	segments := func(when string, cutoff int64, want int) {
+		t.Helper()
+		if f.must(f.RollOlder(cutoff)); f.Segments() != want {
+			t.Errorf("%s: %d segments, want %d", when, f.Segments(), want)
+		}
+	}
+	segments("nothing", 1<<40, 0)
+	f.add(0, 4)
+	segments("begun at the cutoff", f.now, 1)
+	segments("begun before it", f.now+1, 2)
+	segments("empty", 1<<40, 2)
+	f.add(4, 8)
+	f.must(f.Close())
+	f.now += 10
+	f.reopen() // with room left: the same segment is written on
+	segments("reopened, begun at the cutoff", f.now-10, 2)
+	segments("reopened, begun before it", f.now-9, 3)
+}
