@@ -116,6 +116,7 @@ func TestMachine(t *testing.T) {
 	f("K\x07t.", string(whyMark))
 	f("K\x07K\x08a.", string(whyAppend))
 	f(")K\x08a.", string(whyAppend))
+	f("K\x07\x85K\x08a.", string(whyAppend))
 	f("a.", string(whyStack))
 	f(strings.Repeat("(", maxDepth)+"K\x07.", "7")
 	f(strings.Repeat("(", maxDepth+1)+"K\x07.", string(whyDeep))
@@ -124,6 +125,9 @@ func TestMachine(t *testing.T) {
 	f("K\x07r\x01\x00\x00\x00K\x08j\x01\x00\x00\x00.", "7")
 	f("K\x07\x94K\x08\x94h\x00.", "7")
 	f("K\x07\x94K\x08\x94h\x01.", "8")
+	f("K\x07r\xff\xff\xff\xffK\x08\x94h\x01.", "8") // a place that nobody has counts, and is forgotten
+	f("K\x07q\x07h\x07.", string(whyMemo))          // as is that of the pickle's length
+	f("K\x07q\x06h\x06.", "7")
 	f("K\x07q\x01h\x00.", string(whyMemo))
 	f("K\x07q\x01h\x02.", string(whyMemo))
 	f("K\x07p-1\n.", string(whyLine))
@@ -132,6 +136,47 @@ func TestMachine(t *testing.T) {
 	f("c.", string(whyUnsafe))
 	f("\x93.", string(whyUnsafe))
 	f("?.", string(whyOpcode))
+}
+
+// The values of one pickle are counted, whatever becomes of them; and when it is over nothing of it is held.
+func TestMachine_BoundsAndForgets(t *testing.T) {
+	var m machine
+	var b wire.Batch
+	if m.run([]byte(strings.Repeat("N", maxValues)+"."), &b); m.code != wire.OK {
+		t.Errorf("%d values: %s", maxValues, m.why)
+	}
+	if m.run([]byte(strings.Repeat("N", maxValues+1)+"."), &b); m.code != wire.TooMany || string(m.why) != string(whyMany) {
+		t.Errorf("%d values: %v, %s", maxValues+1, m.code, m.why)
+	}
+	m.run([]byte("(U\x01aU\x01bU\x01cl."), &b)
+	m.run([]byte("N."), &b)
+	for _, left := range m.texts[:cap(m.texts)] {
+		if left.text != nil {
+			t.Errorf("%q is still held", left.text)
+		}
+	}
+}
+
+// A frame has so many points at most.
+func TestPickle_MostPoints(t *testing.T) {
+	for more, want := range []wire.Code{wire.OK, wire.TooMany} {
+		p := &pickles{names: &names{longest: DefaultMaxLine}}
+		frame := "]U\x05a.h.xK\x01K\x01\x86\x86q\x00a(" + strings.Repeat("h\x00", maxPoints-1+more) + "e."
+		if code := codeOf(p.Parse(request([]byte(frame)), new(wire.Batch))); code != want {
+			t.Errorf("%d points: %v", maxPoints+more, code)
+		}
+	}
+}
+
+// Doubles are written out between a millionth and 1e21, and show that they are doubles.
+func TestAppendDouble(t *testing.T) {
+	for want, f := range map[string]float64{
+		"0.0": 0, "1.0": 1, "-1.5": -1.5, "0.000001": 1e-6, "9.99e-07": 9.99e-7, "999999999999999900000.0": 9.999999999999999e20, "1e+21": 1e21, "-1e+21": -1e21,
+	} {
+		if got := string(appendDouble([]byte("kept"), f)); got != "kept"+want {
+			t.Errorf("%g is %s, want %s", f, got, want)
+		}
+	}
 }
 
 // Numbers in text: what they are as JSON, and as seconds.
@@ -178,7 +223,7 @@ func TestNumbers(t *testing.T) {
 	f("0.001e312", tooLarge)
 	f("100e307", tooLarge)
 	f("1e99999999999999999999", tooLarge)
-	for _, text := range []string{"", "+", "-", ".", "-.", "+-1", "1-", "e5", "1e", "1e+", "1e+f", "1.5ff", "15f", "1f", "1.5fd", "0x10", "1,5", "1 ", "nanx", "in", "inff"} {
+	for _, text := range []string{"", "+", "-", ".", "-.", "+-1", "1-", "e5", "1e", "1e+", "1e+f", "1.5ff", "15f", "1f", "1.5fd", "0x10", "1,5", "1 ", "nanx", "in", "inff", "iiiiiiii", "instances", "xnfinity"} {
 		f(text, noNumber)
 	}
 	for _, text := range []string{"nan", "NaN", "-nan", "inf", "+Inf", "-INF", "Infinity", "-infinity", "xInfinityx"} {

@@ -149,6 +149,7 @@ func TestSettings_Refused(t *testing.T) {
 		{template("a metric x=1,x=2"), `template "a metric x=1,x=2": the tag "x" comes twice`},
 		{template("a metric x="), `template "a metric x=": tags are tag=value,tag=value of a-z A-Z 0-9 _: "x="`},
 		{template("a metric -x=1"), `template "a metric -x=1": tags are tag=value,tag=value of a-z A-Z 0-9 _: "-x=1"`},
+		{template("a metric x=š"), `template "a metric x=š": tags are tag=value,tag=value of a-z A-Z 0-9 _: "x=š"`}, // its low byte is an a
 		{template("a metric x=é"), `template "a metric x=é": tags are tag=value,tag=value of a-z A-Z 0-9 _: "x=é"`},
 		{template("a metric x=1 y"), `template "a metric x=1 y": tags are tag=value,tag=value of a-z A-Z 0-9 _: "y"`},
 		{template("a metric [.,_"), `template "a metric [.,_": separators are one or two punctuation bytes, as in [.] or [.,_]: "[.,_"`},
@@ -170,6 +171,15 @@ func TestSettings_Refused(t *testing.T) {
 }
 
 func TestSettings_Limits(t *testing.T) {
+	for _, most := range []Settings{{MaxLine: mostLine, MaxFrame: mostFrame}, {MaxLine: 1, MaxFrame: 1}} {
+		f, err := New(most)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := f.Streams; s[0].Max != most.MaxLine+len("\r\n") || s[1].Max != frameHead+most.MaxFrame || !s[0].UDP || !s[1].UDP {
+			t.Errorf("%+v: streams %+v", most, s)
+		}
+	}
 	f, err := New(Settings{MaxLine: 20, MaxFrame: 8})
 	if err != nil {
 		t.Fatal(err)
@@ -190,6 +200,10 @@ func TestSettings_Limits(t *testing.T) {
 	long := "]U\x15a.h.xxxxxxxxxxxxxxxxxK\x01K\x01\x86\x86a."
 	if got := told(open(t, Settings{MaxLine: 20}, "pickle"), long); got != "" {
 		t.Errorf("a pickled name that is longer than a line gave %q", got)
+	}
+	longest := "]U\x14a.h.xxxxxxxxxxxxxxxxK\x01K\x01\x86\x86a."
+	if got := told(open(t, Settings{MaxLine: 20}, "pickle"), longest); got != "a.xxxxxxxxxxxxxxxx;host=h" {
+		t.Errorf("a pickled name as long as a line gave %q", got)
 	}
 }
 

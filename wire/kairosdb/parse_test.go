@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -104,6 +105,19 @@ func TestParse_Parts(t *testing.T) {
 		{"a bad value", metricWith("x", `"type":"long","timestamp":1,"value":"x","datapoints":[[1,1]]`), 1, 500},
 		{"a type that is none", metricWith("x", `"datapoints":[[1,1,"x"],[1,1]]`), 1, 400},
 		{"no point at all", metricWith("x", `"datapoints":[]`), 0, 204},
+		{"a member that nobody knows first", `{"x":[{}],"name":"x","tags":{"a":"b"},"timestamp":1,"value":2}`, 1, 204},
+		{"a time that is null", metricWith("x", `"timestamp":null,"value":2`), 0, 400},
+		{"tags that are a list", `{"name":"x","tags":[1],"timestamp":1,"value":2}`, 0, 400},
+		{"tags that are a text", `{"name":"x","tags":"a","timestamp":1,"value":2}`, 0, 400},
+		{"tags twice", metricWith("x", `"tags":{"c":"d"},"timestamp":1,"value":2`), 1, 204},
+		{"skip_validate of a list", metricWith("x", `"skip_validate":[],"timestamp":1,"value":2`), 0, 400},
+		{"skip_validate of an object", metricWith("x", `"skip_validate":{},"timestamp":1,"value":2`), 0, 400},
+		{"skip_validate of a number", metricWith("x", `"skip_validate":1,"timestamp":1,"value":2`), 0, 400},
+		{"the longest ttl", metricWith("x", `"ttl":2147483647,"timestamp":1,"value":2`), 1, 204},
+		{"a longer ttl", metricWith("x", `"ttl":2147483648,"timestamp":1,"value":2`), 0, 400},
+		{"the least ttl", metricWith("x", `"ttl":-2147483648,"timestamp":1,"value":2`), 1, 204},
+		{"one that is less", metricWith("x", `"ttl":-2147483649,"timestamp":1,"value":2`), 0, 400},
+		{"points of four", metricWith("x", `"datapoints":[[1,2,"long",4,5]]`), 1, 204},
 		{"points that are null", metricWith("x", `"datapoints":null`), 0, 204},
 	} {
 		var p parser
@@ -136,6 +150,68 @@ func TestParse_NamesPlaces(t *testing.T) {
 	f("["+metricWith("x", `"datapoints":[[1,{}],[2,[1]],[3,1,"x"],[4,"z","long"],[5,{},"long"],[]]`)+"]",
 		invalid, invalid, "'x'", `"z"`, invalid, "(name=x).datapoints[0]"+none)
 	f("["+metricWith("x", `"datapoints":[[1,1],[2,{}],[3,1],[]]`)+"]", invalid, "(name=x).datapoints[2]"+none)
+	f("["+metricWith("x", `"datapoints":[["x",1],[1,""],[1,[ ]],[]]`)+"]", `"x"`, "[0].value may not be empty.", "[0].value may not be an empty array.", "[0]"+none)
+	f(`[{"name":{}},`+"\n\t"+`{"name":"é世😀","tags":{"a" :  {}}}]`, " at line 1 column 11 path $[0].name", " at line 2 column 33 path $[1].tags.")
+	f(`[{"tags":true},{"tags":"true"},{"tags":12}]`, "BOOLEAN at line 1 column 14 path $[0].tags", "STRING at line 1 column 25 path $[1].tags", "NUMBER at line 1 column 42 path $[2].tags")
+}
+
+// What a message repeats of a client's text is cut between letters and has no control bytes.
+func TestAppendText(t *testing.T) {
+	x := func(n int) string { return strings.Repeat("x", n) }
+	for text, want := range map[string]string{
+		"": "", "a b": "a b", "a\n\x1f\x00b": "a   b", "\x7f": "\x7f", x(maxQuoted): x(maxQuoted), x(maxQuoted + 1): x(maxQuoted) + "...",
+		x(maxQuoted-2) + "é" + "y": x(maxQuoted-2) + "é...", x(maxQuoted-1) + "é": x(maxQuoted-1) + "...", x(maxQuoted-2) + "世": x(maxQuoted-2) + "...",
+		x(maxQuoted-1) + "世": x(maxQuoted-1) + "...", x(maxQuoted-3) + "😀": x(maxQuoted-3) + "...", x(maxQuoted-4) + "😀y": x(maxQuoted-4) + "😀...",
+		x(maxQuoted-4) + "\x80\x80\x80\x80\x80": x(maxQuoted-4) + "\x80\x80\x80\x80...",
+	} {
+		if got := string(appendText([]byte("kept "), []byte(text))); got != "kept "+want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
+// A body may be a byte order mark, or an array of nothing, and as long as the limit; and more is said than there is room for, no message is empty.
+func TestParse_Edges(t *testing.T) {
+	var p parser
+	f := func(body string, limit int, want wire.Code) {
+		t.Helper()
+		req := post(body)
+		req.Limit = limit
+		var b wire.Batch
+		code := wire.OK
+		if fault := p.Parse(req, &b); fault != nil {
+			code = fault.Code
+		}
+		if _, refused := b.Rejected(); code != want || refused > 0 {
+			t.Errorf("%q: %v with %d refused, want %v", body, code, refused, want)
+		}
+	}
+	f("\ufeff", 100, wire.NoData)
+	f("\ufeff ", 100, wire.NoData)
+	f("\ufeff[]", 100, wire.OK)
+	f("[ \n]", 4, wire.OK)
+	f("[ \n]", 3, wire.TooLarge)
+	for _, many := range []string{`{}`, `{"name":"x","tags":{"a":"b"},"datapoints":[[],[]]}`} {
+		_, _, errors := answer(&p, new(wire.Batch), "["+strings.Repeat(many+",", 2*MaxErrors)+many+"]")
+		if len(errors) != MaxErrors+1 || slices.Contains(errors, "") {
+			t.Errorf("%s: %q", many, errors)
+		}
+	}
+	tags := strings.TrimSuffix(strings.Repeat(`"a":"b",`, 2*keepTags), ",")
+	answer(&p, new(wire.Batch), `[{"tags":{`+tags+`}}]`)
+	if answer(&p, new(wire.Batch), `[]`); cap(p.tags) > keepTags || cap(p.sorted) > keepTags {
+		t.Errorf("room for %d tags is kept", cap(p.tags))
+	}
+}
+
+// Every page that has a body is compressed for those who ask.
+func TestNew_Gzip(t *testing.T) {
+	for _, route := range New(Settings{}).Routes {
+		empty := route.Methods[0] == "OPTIONS" || strings.HasSuffix(route.Path, "/check")
+		if route.Gzip == empty {
+			t.Errorf("%s %s: gzip is %v", route.Methods, route.Path, route.Gzip)
+		}
+	}
 }
 
 // What is no time: a text that is no number, and a number that nobody would write.
@@ -263,7 +339,7 @@ func TestNumbers(t *testing.T) {
 		if !ok {
 			got = nil
 		}
-		if string(got) != want {
+		if string(got) != want || ok != (want != "") {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -306,10 +382,12 @@ func TestIsFinite(t *testing.T) {
 	} {
 		for exponent := range 330 {
 			for _, sign := range []string{"", "-"} {
-				text := sign + digits + "e" + strconv.Itoa(exponent)
-				f, _ := strconv.ParseFloat(text, 64)
-				if got := isFinite([]byte(text)); got == math.IsInf(f, 0) {
-					t.Errorf("%s: %v", text, got)
+				for _, e := range []string{"e", "E"} {
+					text := sign + digits + e + strconv.Itoa(exponent)
+					f, _ := strconv.ParseFloat(text, 64)
+					if got := isFinite([]byte(text)); got == math.IsInf(f, 0) {
+						t.Errorf("%s: %v", text, got)
+					}
 				}
 			}
 		}
