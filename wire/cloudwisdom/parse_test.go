@@ -176,7 +176,7 @@ func TestEvents_LastDataCounts(t *testing.T) {
 // The bounds are a request's own: what a worker has seen before does not count.
 func TestParse_BoundsAreOfARequest(t *testing.T) {
 	e, c := new(elements), new(collectd)
-	e.laid, e.named, c.laid, c.named = MaxRecords, MaxNames, MaxRecords, MaxNames
+	e.laid, e.named, c.laid, c.named = MaxRecords+1, MaxNames+1, MaxRecords+1, MaxNames+1
 	for body, p := range map[string]wire.Parser{distinct(1, 1): e, "[" + loadList + "]": c} {
 		if fault := p.Parse(request(body), new(wire.Batch)); fault != nil {
 			t.Errorf("%.60s: %v", body, fault)

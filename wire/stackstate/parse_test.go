@@ -210,6 +210,8 @@ func TestParse_Types(t *testing.T) {
 		{"check_run", `[{"check":"c","status":1,"tags":@}]`, "null list"},
 		{"check_run", `[{"check":"c","status":1,"timestamp":@}]`, "null number"},
 		{"check_run", `[{"check":"c","status":1,"other":@}]`, any},
+		{"series", `{"series":@}`, "list"},
+		{"series", `{"series":[@]}`, "none"}, // an object of nothing neither
 		{"series", `{"series":[{"metric":@,"points":[]}]}`, text},
 		{"series", `{"series":[{"metric":"m","points":@}]}`, "list"},
 		{"series", `{"series":[{"metric":"m","points":[[@,1]]}]}`, number},
@@ -284,7 +286,7 @@ func TestParse_Bounds(t *testing.T) {
 // is over nothing of it is held.
 func TestParse_BoundsAreOfARequest(t *testing.T) {
 	i, s := new(intake), new(series)
-	i.laid, s.laid, i.spread, s.spread = MaxRecords, MaxRecords, MaxSpread+1, MaxSpread+1
+	i.laid, s.laid, i.spread, s.spread = MaxRecords+1, MaxRecords+1, MaxSpread+1, MaxSpread+1
 	for body, p := range map[string]wire.Parser{everything(): i, `{"series":[` + oneSeries + `]}`: s} {
 		var b wire.Batch
 		req := request(body)
@@ -322,8 +324,115 @@ func TestWholeRunes(t *testing.T) {
 			}
 		}
 	}
-	if got := wholeRunes([]byte(strings.Repeat("\x80", 2*shown))); got != shown {
-		t.Errorf("of bytes that are no letters: cut at %d", got)
+	for _, junk := range []string{strings.Repeat("\x80", 2*shown), strings.Repeat("x", shown-3) + strings.Repeat("\x80", shown)} {
+		if got := wholeRunes([]byte(junk)); got != shown {
+			t.Errorf("of %q: cut at %d", junk, got)
+		}
+	}
+	for size, cut := range map[int]bool{shown: false, shown + 1: true} {
+		fault := new(intake).Parse(request(`{"internalHostname":`+strings.Repeat("7", size)+`}`), new(wire.Batch))
+		if fault == nil || strings.HasSuffix(string(fault.Detail), "7…") != cut {
+			t.Errorf("a value of %d bytes is shown as %s", size, fault.Detail)
+		}
+	}
+}
+
+// Tags are of what they stand in, and of nothing behind it.
+func TestParse_TagsAreTheirOwn(t *testing.T) {
+	for body, door := range map[string]string{
+		common("metrics", `[["m",1,1,{"tags":["a:b"]}],["n",1,1,{}]]`):                                             "intake",
+		common("events", `{"e":[{"timestamp":1,"tags":["a:b"]},{"timestamp":1}]}`):                                 "intake",
+		common("service_checks", `[{"check":"c","status":0,"tags":["a:b"]},{"check":"c","status":0}]`):             "intake",
+		`{"series":[{"metric":"m","points":[[1,1]],"tags":["a:b"]},{"metric":"n","points":[[1,1]],"device":"d"}]}`: "series",
+	} {
+		var b wire.Batch
+		fault := parsers[door]().Parse(request(body), &b)
+		if fault != nil || len(b.Records) != 2 || !strings.Contains(string(b.Records[0].Value), `"a":"b"`) || strings.Contains(string(b.Records[1].Value), `"a":"b"`) {
+			t.Errorf("%s: %v, %s", body, fault, b.Records[1].Value)
+		}
+	}
+}
+
+// The stream of a health message is its key, and the instance of a topology is its. Of several the last counts, whole.
+func TestParse_Keys(t *testing.T) {
+	f := func(part, object, want string) {
+		t.Helper()
+		var b wire.Batch
+		fault := new(intake).Parse(request(common(part, "["+object+"]")), &b)
+		got := "refused"
+		if len(b.Records) == 1 {
+			got = string(b.Records[0].Key)
+		}
+		if fault != nil || got != want {
+			t.Errorf("%s: key %q, %v; want %q", object, got, fault, want)
+		}
+	}
+	f("health", `{"stream":{"urn":"urn:health:a:b"}}`, "urn:health:a:b")
+	f("health", `{"stream":{"x":"y","urn":"urn:health:a:b","z":"z"}}`, "urn:health:a:b")
+	f("health", `{"stream":{"urn":"urn:health:a:b:c","sub_stream_id":"s"}}`, "urn:health:a:b:c/s")
+	f("health", `{"stream":{"sub_stream_id":"s"},"stream":{"urn":"urn:health:a:b"}}`, "urn:health:a:b")
+	f("health", `{"stream":{"urn":"urn:health:a:b"},"stream":{}}`, "refused")
+	f("health", `{"stream":{"urn":"urn:health:a:b","sub_stream_id":7}}`, "urn:health:a:b")
+	for _, urn := range []string{"", "urn:health:", "urn:health:a", "urn:health:a:", "urn:health::b", "urn:healthy:a:b", "a:b"} {
+		f("health", `{"stream":{"urn":"`+urn+`"}}`, "refused")
+	}
+	f("topologies", `{"instance":{"type":"t","url":"u"}}`, "t_u")
+	f("topologies", `{"instance":{"type":"t","x":"y","url":"u","z":"z"}}`, "t_u")
+	f("topologies", `{"instance":{"type":"t","url":"u"},"instance":{"type":"v"}}`, "")
+	f("topologies", `{"instance":{"type":"t"},"instance":{"url":"u"}}`, "")
+	f("topologies", `{"instance":{"type":"t","url":7}}`, "")
+}
+
+// An increment that belongs to a checkpoint says which; a state that is deleted needs no health.
+func TestHealth_IncrementsAndStates(t *testing.T) {
+	f := func(members, want string) {
+		t.Helper()
+		m := message{input: &input{Batch: new(wire.Batch)}}
+		if got := m.read([]byte(`{"stream":{"urn":"urn:health:a:b"},` + members + `}`)); got != want {
+			t.Errorf("%s: %q, want %q", members, got, want)
+		}
+	}
+	const model = `"consistency_model":"TRANSACTIONAL_INCREMENTS"`
+	f(model, healthIncrement)
+	f(model+`,"increment":{"checkpoint":{"offset":5}}`, "")
+	f(model+`,"increment":{"x":{"offset":5},"checkpoint":{"batch":1,"offset":5,"x":"y"},"y":{"offset":"z"}}`, "")
+	f(model+`,"increment":{"checkpoint":{"offset":"5"}}`, healthIncrement)
+	f(model+`,"increment":{"checkpoint":{"batch":5}}`, healthIncrement)
+	f(model+`,"increment":{"x":{"offset":5}}`, healthIncrement)
+	f(model+`,"increment":{"checkpoint":7}`, healthIncrement)
+	f(model+`,"increment":[],"x":1`, healthIncrement)
+	f(model+`,"increment":{"checkpoint":{"offset":5}},"increment":{}`, healthIncrement)
+	f(`"increment":{}`, "")
+	f(`"check_states":[{"delete":true,"checkStateId":"1"}]`, "")
+	f(`"check_states":[{"delete":false,"checkStateId":"1"}]`, healthState)
+	f(`"check_states":[{"delete":[true],"checkStateId":"1","health":"clear"}]`, "")
+	f(`"check_states":[{"delete":true,"checkStateId":""}]`, healthStates)
+	f(`"check_states":[{"delete":true,"checkStateId":7}]`, healthStates)
+}
+
+// A value is kept that a double can hold, and that nobody had to read for long.
+func TestPoint(t *testing.T) {
+	in := input{shift: 3}
+	long := "1." + strings.Repeat("0", longestNumber-2)
+	for value, want := range map[string]wire.Code{
+		"1.797693134862315708e308": wire.OK, "-1.797693134862315708e308": wire.OK, "1.797693134862315709e308": wire.BadNumber, "-1.797693134862315709e308": wire.BadNumber,
+		"1e400": wire.BadNumber, "-1e400": wire.BadNumber, "1e-400": wire.OK, long: wire.OK, long + "0": wire.BadNumber,
+	} {
+		if ms, code := in.point([]byte("1.5"), []byte(value)); code != want || code == wire.OK && ms != 1500 {
+			t.Errorf("%s: %v at %d, want %v", value, code, ms, want)
+		}
+	}
+	if _, code := in.point([]byte("1e30"), []byte("1")); code != wire.BadTime {
+		t.Errorf("a time beyond all: %v", code)
+	}
+}
+
+// Agents send bodies of 4 MB; no door that takes some refuses them for that.
+func TestFormat_Limits(t *testing.T) {
+	for _, route := range Format.Routes {
+		if route.New != nil && route.Limit < 4<<20 {
+			t.Errorf("%s takes %d bytes", route.Path, route.Limit)
+		}
 	}
 }
 
