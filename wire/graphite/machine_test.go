@@ -56,6 +56,11 @@ func TestMachine(t *testing.T) {
 	f(`V\ud83d`+"\n.", "\ufffd")
 	f(`V\\u0041\x`+"\n.", `\\u0041\x`)
 	f("V\xe9\\\n.", "é\\")
+	f("V\xc3\xa9\n.", "Ã©") // ISO-8859-1, whatever it looks like
+	f("V\x80\n.", "\u0080")
+	f(`V\\\\u0041\\`+"\n.", `\\\\u0041\\`)
+	f(`S'\1'`+"\n.", "\x01")
+	f(`S'\12'`+"\n.", "\n")
 	f(`S'\x41\x4g\101\q\'\\'`+"\n.", `A\x4gA\q'\`)
 	f(`S"\`+"\"\n.", `\`)
 

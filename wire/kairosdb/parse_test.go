@@ -150,6 +150,13 @@ func TestParse_NamesPlaces(t *testing.T) {
 	f("["+metricWith("x", `"datapoints":[[1,{}],[2,[1]],[3,1,"x"],[4,"z","long"],[5,{},"long"],[]]`)+"]",
 		invalid, invalid, "'x'", `"z"`, invalid, "(name=x).datapoints[0]"+none)
 	f("["+metricWith("x", `"datapoints":[[1,1],[2,{}],[3,1],[]]`)+"]", invalid, "(name=x).datapoints[2]"+none)
+	for _, letter := range []string{"a", "z", "A", "Z"} { // a word that Gson has not read
+		f("["+letter, " at line 1 column 2 path $[0]")
+	}
+	for _, sign := range []string{"@", "`", "}", "~"} {
+		f("["+sign, " at line 1 column 3 path $[0]")
+	}
+	f("["+metricWith("x", `"datapoints":[[null,1],[]]`)+"]", "[0].timestamp may not be null.", "[0]"+none)
 	f("["+metricWith("x", `"datapoints":[["x",1],[1,""],[1,[ ]],[]]`)+"]", `"x"`, "[0].value may not be empty.", "[0].value may not be an empty array.", "[0]"+none)
 	f(`[{"name":{}},`+"\n\t"+`{"name":"é世😀","tags":{"a" :  {}}}]`, " at line 1 column 11 path $[0].name", " at line 2 column 33 path $[1].tags.")
 	f(`[{"tags":true},{"tags":"true"},{"tags":12}]`, "BOOLEAN at line 1 column 14 path $[0].tags", "STRING at line 1 column 25 path $[1].tags", "NUMBER at line 1 column 42 path $[2].tags")
@@ -191,11 +198,15 @@ func TestParse_Edges(t *testing.T) {
 	f("\ufeff[]", 100, wire.OK)
 	f("[ \n]", 4, wire.OK)
 	f("[ \n]", 3, wire.TooLarge)
-	for _, many := range []string{`{}`, `{"name":"x","tags":{"a":"b"},"datapoints":[[],[]]}`} {
-		_, _, errors := answer(&p, new(wire.Batch), "["+strings.Repeat(many+",", 2*MaxErrors)+many+"]")
+	for _, many := range []string{`{}`, `{"name":"x","tags":{"a":"b"},"datapoints":[[],[]]}`} { // the first element has two messages and is one part
+		_, _, errors := answer(&p, new(wire.Batch), "[{},"+strings.Repeat(many+",", 2*MaxErrors)+many+"]")
 		if len(errors) != MaxErrors+1 || slices.Contains(errors, "") {
 			t.Errorf("%s: %q", many, errors)
 		}
+	}
+	values, _, _ := answer(&p, new(wire.Batch), "["+metricWith("x", `"tags":{"c":"d"},"timestamp":1,"value":2`)+"]")
+	if len(values) != 1 || !strings.Contains(values[0], `"tags":{"c":"d"}`) {
+		t.Errorf("of tags that come twice the last count: %q", values)
 	}
 	tags := strings.TrimSuffix(strings.Repeat(`"a":"b",`, 2*keepTags), ",")
 	answer(&p, new(wire.Batch), `[{"tags":{`+tags+`}}]`)
@@ -229,6 +240,32 @@ func TestPointTime(t *testing.T) {
 		"9223372036854775808", "-9223372036854775809", "1." + strings.Repeat("0", maxNumber-1)} {
 		if ms, ok := p.pointTime([]byte(text)); ok {
 			t.Errorf("%s is %d", text, ms)
+		}
+	}
+}
+
+// What a value becomes: a long's fraction is cut off, and a number that nobody would write is none.
+func TestValue(t *testing.T) {
+	long := "1." + strings.Repeat("0", maxNumber-2)
+	p := parser{request: request{Batch: new(wire.Batch)}}
+	for _, c := range []struct {
+		kind       pointKind
+		sent, want string
+	}{
+		{longKind, "0", "0"}, {longKind, "-0", "0"}, {longKind, "9.9", "9"}, {longKind, "-9.9", "-9"}, {longKind, `"9"`, "9"}, {longKind, `"9.9"`, "none"},
+		{longKind, "123456789012345678", "123456789012345678"}, {longKind, "9223372036854775807", "9223372036854775807"},
+		{longKind, long, "1"}, {longKind, long + "0", "none"}, {longKind, "true", "none"}, {longKind, "1e309", "none"},
+		{doubleKind, "0", "0"}, {doubleKind, "9.50", "9.50"}, {doubleKind, long, long}, {doubleKind, long + "0", "none"}, {doubleKind, "1e309", "none"},
+		{doubleKind, `".5"`, "0.5"}, {doubleKind, `"x"`, "none"}, {doubleKind, "true", "none"},
+		{stringKind, "0", `"0"`}, {stringKind, `"x"`, `"x"`}, {stringKind, "true", `"true"`},
+	} {
+		json, ok := p.value(c.kind, []byte(c.sent))
+		got := string(json)
+		if !ok {
+			got = "none"
+		}
+		if got != c.want {
+			t.Errorf("%s of %s is %s, want %s", kindNames[c.kind], c.sent, got, c.want)
 		}
 	}
 }
@@ -309,13 +346,16 @@ func TestReply_IsJSON(t *testing.T) {
 }
 
 func TestPreflight_EchoesNoMoreThanNames(t *testing.T) {
-	for value, echoed := range map[string]bool{"x-a, x-b": true, "": false, "a\x01": false, "é": false, strings.Repeat("x", maxEcho+1): false} {
+	for value, echoed := range map[string]bool{"x-a, x-b": true, "~ ": true, strings.Repeat("x", maxEcho): true, "\x7f": false, "": false, "a\x01": false, "é": false, strings.Repeat("x", maxEcho+1): false} {
 		req := post("")
 		req.Header = fieldsIn{"Access-Control-Request-Headers": value}
 		r := preflight(nil, &wire.Outcome{Request: req})
 		if got := len(r.Fields) == 3; got != echoed || r.Status != 200 {
 			t.Errorf("%.10q: %v", value, r.Fields)
 		}
+	}
+	if r := preflight(nil, &wire.Outcome{Verdict: wire.Refused, Fault: &wire.Fault{Code: wire.TooLarge}, Request: post("")}); r.Status != 413 {
+		t.Errorf("one that is too large is answered %d", r.Status)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"penstock/wire"
 )
@@ -129,6 +130,18 @@ func TestTelnet_Times(t *testing.T) {
 		var b wire.Batch
 		if fault := p.Parse(post(line), &b); fault != nil || len(b.Records) != 1 || b.Records[0].Time != want {
 			t.Errorf("%s: %v, %+v; want %d", line, fault, b.Records, want)
+		}
+	}
+	for line, want := range map[string]bool{
+		"put m 1 1 kairos_opt.ttl=2147483647": true, "put m 1 1 kairos_opt.ttl=2147483648": false, "put m 1 1 kairos_opt.ttl=-2147483648": true,
+		"put m 1 1 kairos_opt.ttl=-2147483649": false, "put m 1 1 kairos_opt.ttl=x": false, "puts \x80 1 x": true,
+	} {
+		var p lines
+		var b wire.Batch
+		if fault := p.Parse(post(line), &b); (fault == nil) != want || want && !utf8.Valid(b.Records[0].Value) {
+			t.Errorf("%q: %v", line, fault)
+		} else if line[4] == '\x80' && !strings.Contains(string(b.Records[0].Value), `"metric":"`+"\u0080"+`"`) {
+			t.Errorf("%q is kept as %q", line, b.Records[0].Value)
 		}
 	}
 	for _, line := range []string{"put m -9223372036854776 1 a=b", "put m -9223372036854775809 1 a=b", "put m  1 a=b", "put m x 1 a=b"} {

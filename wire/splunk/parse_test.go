@@ -193,6 +193,22 @@ func TestParse_RetainsLittle(t *testing.T) {
 	}
 }
 
+// A fault is at the value that it is about.
+func TestParse_Places(t *testing.T) {
+	for _, body := range []string{`[{"body":1,"timestamp": @1.5}]`, `[{"body":1,"nanos":@2147483648}]`, `[{"body":1,"host":@7}]`, `[{"body":1,@"unknown":7}]`, `[{"body":1},@7]`} {
+		fault := new(eventsParser).Parse(post(strings.Replace(body, "@", "", 1)), new(wire.Batch))
+		if at := strings.IndexByte(body, '@'); fault == nil || fault.Offset != at {
+			t.Errorf("%s: %v, want %d", body, fault, at)
+		}
+	}
+	for _, body := range []string{`[{"body":[{"name":"a","value": @1e309}]}]`, `[{"body":[{"name":"a","dimensions":{"d":@1}}]}]`, `[{"body":[@7]}]`} {
+		fault := new(metricsParser).Parse(post(strings.Replace(body, "@", "", 1)), new(wire.Batch))
+		if at := strings.IndexByte(body, '@'); fault == nil || fault.Offset != at {
+			t.Errorf("%s: %v, want %d", body, fault, at)
+		}
+	}
+}
+
 // The limit is the last size that passes.
 func TestParse_Limits(t *testing.T) {
 	f := func(size, limit int, want wire.Code) {

@@ -88,6 +88,7 @@ func TestHealth_IncrementsAndStates(t *testing.T) {
 	f(`"check_states":[{"delete":true,"checkStateId":"1"}]`, "")
 	f(`"check_states":[{"delete":false,"checkStateId":"1"}]`, healthState)
 	f(`"check_states":[{"delete":[true],"checkStateId":"1","health":"clear"}]`, "")
+	f(`"check_states":[{"checkStateId":"1","x":7,"health":"clear"}]`, "")
 	f(`"check_states":[{"delete":true,"checkStateId":""}]`, healthStates)
 	f(`"check_states":[{"delete":true,"checkStateId":7}]`, healthStates)
 }

@@ -299,6 +299,17 @@ func TestParse_BoundsAreOfARequest(t *testing.T) {
 			t.Errorf("%.60s, a byte above the limit: %v", body, code)
 		}
 	}
+	many := `"tags":` + list(keepRoom+1, same(`"a:b"`))
+	i.Parse(request(common("metrics", `[["m",1,1,{`+many+`}]]`)), new(wire.Batch))
+	s.Parse(request(`{"series":[{"metric":"m","points":[[1,1]],`+many+`}]}`), new(wire.Batch))
+	for _, in := range []*input{&i.input, &s.input} {
+		if in.Batch != nil || in.body != nil || in.host != nil || in.topics != nil || in.from.Tenant != nil || cap(in.tags) > keepRoom {
+			t.Errorf("still held, with room for %d tags: %+v", cap(in.tags), in)
+		}
+	}
+	for body, p := range map[string]wire.Parser{everything(): i, `{"series":[` + oneSeries + `]}`: s} {
+		p.Parse(request(body), new(wire.Batch))
+	}
 	for _, in := range []*input{&i.input, &s.input} {
 		for _, tag := range in.tags[:cap(in.tags)] {
 			if tag.Name != nil || tag.Value != nil {
