@@ -127,6 +127,26 @@ func TestParse_Names(t *testing.T) {
 	}
 }
 
+// Samples go to their own metric, wherever they stand; and a metric's name counts once, however many samples it has.
+func TestParse_SamplesOfTheirMetric(t *testing.T) {
+	var b wire.Batch
+	sample := func(id, value string) string { return `{"metricId":"` + id + `","timestamp":` + value + `,"val":` + value + `}` }
+	body := `[{"id":"e","samples":[` + strings.Join([]string{sample("a", "1"), sample("b", "10"), sample("b", "11"), sample("a", "2"), sample("c", "20"), sample("b", "12")}, ",") + `]}]`
+	if fault := newElements().Parse(request(body), &b); fault != nil || len(b.Records) != 4 {
+		t.Fatalf("%v, %d records", fault, len(b.Records))
+	}
+	for i, want := range []string{`[[1,1],[2,2]]`, `[[10,10],[11,11],[12,12]]`, `[[20,20]]`} {
+		if got := string(b.Records[1+i].Value); !strings.Contains(got, `"points":`+want) {
+			t.Errorf("the points of %c are %s, want %s", 'a'+i, got, want)
+		}
+	}
+	long := strings.Repeat("e", 1024)
+	body = `[{"id":"` + long + `","samples":[` + strings.Repeat(sample("a", "1")+",", MaxNames/1024) + sample("a", "1") + `]}]`
+	if fault := newElements().Parse(request(body), new(wire.Batch)); fault != nil {
+		t.Errorf("many samples of a metric of a long name: %v", fault)
+	}
+}
+
 // A check lives from a second to as long as 32 bits say.
 func TestCheck_TTL(t *testing.T) {
 	for ttl, want := range map[string]wire.Code{"0": wire.BadField, "1": wire.OK, "2147483647": wire.OK, "2147483648": wire.BadField, "-1": wire.BadField, "1.0": wire.BadField, "": wire.BadField} {
