@@ -130,7 +130,9 @@ func TestParse_Names(t *testing.T) {
 // Samples go to their own metric, wherever they stand; and a metric's name counts once, however many samples it has.
 func TestParse_SamplesOfTheirMetric(t *testing.T) {
 	var b wire.Batch
-	sample := func(id, value string) string { return `{"metricId":"` + id + `","timestamp":` + value + `,"val":` + value + `}` }
+	sample := func(id, value string) string {
+		return `{"metricId":"` + id + `","timestamp":` + value + `,"val":` + value + `}`
+	}
 	body := `[{"id":"e","samples":[` + strings.Join([]string{sample("a", "1"), sample("b", "10"), sample("b", "11"), sample("a", "2"), sample("c", "20"), sample("b", "12")}, ",") + `]}]`
 	if fault := newElements().Parse(request(body), &b); fault != nil || len(b.Records) != 4 {
 		t.Fatalf("%v, %d records", fault, len(b.Records))
