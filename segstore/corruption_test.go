@@ -333,7 +333,10 @@ func (f *fixture) openAll(all bool) {
 func (f *fixture) readsFromAnywhere(want []span, next int64) {
 	f.Helper()
 	for offset := f.First(); offset < next; offset++ {
-		there, _ := f.readFrom(offset)
+		there, lost := f.readFrom(offset)
+		if len(lost) > 0 && lost[0].next <= offset {
+			f.Fatalf("who reads from %d on is told that %v are lost", offset, lost[0])
+		}
 		var left []span
 		for _, s := range want {
 			if s.next > offset {

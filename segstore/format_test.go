@@ -152,6 +152,9 @@ func TestIndexRoundTrip(t *testing.T) {
 			t.Fatalf("entry %d: before(%d) is %+v, %v", i, e.maxTime+1, got, ok)
 		}
 	}
+	if _, ok := x.before(entries[0].maxTime); ok {
+		t.Fatal("no record in front of the first entry is early enough, and yet there is one")
+	}
 	x.truncate(entries[7].position)
 	if len(x.all()) != 7 {
 		t.Fatalf("%d entries after truncating to 7", len(x.all()))

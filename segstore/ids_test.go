@@ -210,6 +210,7 @@ func TestIDAmongOtherHeaders(t *testing.T) {
 	}{
 		{"alone", 1, own, true},
 		{"behind two others", 3, slices.Concat(other, null, own), true},
+		{"behind as many as there are", 1, slices.Concat(other, own), false},
 		{"none", 0, nil, false},
 		{"others only", 2, slices.Concat(other, null), false},
 		{"too short", 1, header(idHeader, id[:5]), false},
@@ -288,6 +289,9 @@ func TestUnlistedSince(t *testing.T) {
 	expect("both of them", 0, false)
 	f.must(f.Close())
 	f.reopen()
+	if f.must(f.IDs()[0].Each(func(ID) {})); f.list()[0].pinned() {
+		t.Error("whose IDs were read is still mapped")
+	}
 	f.disk.(*disk.Mem).Before = (&failing{call: "open read-only", on: true}).before
 	if err := f.IDs()[0].Each(func(ID) {}); !errors.Is(err, errIO) {
 		t.Errorf("reading the IDs gave %v", err)

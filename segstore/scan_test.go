@@ -1,0 +1,125 @@
+package segstore
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"syscall"
+	"testing"
+
+	"penstock/segstore/disk"
+)
+
+// One byte that is not zero is seen wherever it stands.
+func TestZeros(t *testing.T) {
+	for n := range 40 {
+		b := make([]byte, n)
+		if zerosFrom(b) != 0 || !allZero(b) {
+			t.Fatalf("%d zeros", n)
+		}
+		for at := range n {
+			for bit := range 8 {
+				b[at] = 1 << bit
+				if zerosFrom(b) != int64(at)+1 || allZero(b) {
+					t.Fatalf("bit %d of byte %d of %d: zeros from %d, all of them %v", bit, at, n, zerosFrom(b), allZero(b))
+				}
+			}
+			b[at] = 0
+		}
+	}
+}
+
+// Sound batches behind damage are found where they lead up to the zeros that end the file, whatever byte the last of them ends with.
+func TestSearchUpToTheZeros(t *testing.T) {
+	for _, id := range []*ID{nil, {11: 0xff}} {
+		batch := func(base int64) []byte {
+			b := make([]byte, 200)
+			n := BatchOverhead + putRecord(b[BatchOverhead:], 0, 0, id, nil, []byte("value"))
+			sealBatch(b[:n], &header{base: base, epoch: 1, count: 1})
+			return b[:n]
+		}
+		data := slices.Concat(bytes.Repeat([]byte{0xaa}, 100), batch(11), batch(12), make([]byte, 500))
+		if at, offset, ok := findSound(data, 0, 10, -1, -1); at != 100 || offset != 11 || !ok {
+			t.Errorf("with ID %v: at %d there is %d, %v", id, at, offset, ok)
+		}
+		for name, tail := range map[string][]byte{"another byte": {7}, "a batch that does not follow": batch(20)} {
+			spoilt := slices.Concat(data[:len(data)-500], tail, make([]byte, 500))
+			if at, _, ok := findSound(spoilt, 0, 10, 14, -1); ok && at == 100 {
+				t.Errorf("with ID %v: believed what leads to %s", id, name)
+			}
+		}
+	}
+}
+
+// badPage is the real disk with one page of each mapping of the segment 0 that can't be read.
+type badPage struct {
+	disk.OS
+	at int64
+}
+
+func (d *badPage) Open(path string) (disk.File, error) {
+	f, err := d.OS.Open(path)
+	if parsed, ok := parseSegmentName(path[len(path)-24:]); err == nil && ok && parsed == 0 {
+		return badFile{f, d.at}, nil
+	}
+	return f, err
+}
+
+type badFile struct {
+	disk.File
+	at int64
+}
+
+func (f badFile) Map(size int64, write bool) ([]byte, error) {
+	data, err := f.File.Map(size, write)
+	if err == nil {
+		err = syscall.Mprotect(data[f.at:f.at+pageBytes], syscall.PROT_NONE)
+	}
+	return data, err
+}
+
+func (f badFile) ReadAt(p []byte, off int64) (int, error) {
+	if off < f.at+pageBytes && off+int64(len(p)) > f.at {
+		return 0, errIO
+	}
+	return f.File.ReadAt(p, off)
+}
+
+// A page that the disk can't read when the log is opened costs the batches on it. The rest is there, the log goes on, and the file keeps
+// what it has for who can read it.
+func TestPageThatAStartCantRead(t *testing.T) {
+	for _, page := range []int64{0, 3, 9} {
+		f := openLog(t, nil, testOptions())
+		var ends []int64
+		for n := int64(0); f.pos < 10*pageBytes-500; n += 4 {
+			f.addSynced(n, n+4)
+			ends = append(ends, f.pos)
+		}
+		next := f.Next()
+		var want, lost []span
+		for i, end := range ends {
+			first := 4 * int64(i)
+			if begin := append([]int64{0}, ends...)[i]; end <= page*pageBytes || begin >= (page+1)*pageBytes {
+				want = join(want, first, first+4)
+			} else {
+				lost = join(lost, first, first+4)
+			}
+		}
+		f.disk = &badPage{at: page * pageBytes}
+		f.reopen()
+		f.holds(want...)
+		if found := kinds(f.findings); found != fmt.Sprintf("gap; damage %d-%d", lost[0].first, lost[0].next) || f.Next() != next {
+			t.Errorf("page %d: found %q, the log goes on at %d", page, found, f.Next())
+		}
+		f.addSynced(next, next+4)
+		f.must(f.Close())
+		f.disk = disk.OS{}
+		f.reopen()
+		f.quiet()
+		there, _ := f.read()
+		if last := there[len(there)-1]; last.next != next+4 || last.first > lost[0].next {
+			t.Errorf("page %d: later the log holds %v", page, there)
+		}
+		f.must(f.Close())
+	}
+}
