@@ -27,8 +27,7 @@ func (c *Coordinator) offsetCommit(req *kmsg.OffsetCommitRequest) kmsg.Response 
 	if w == nil {
 		return resp
 	}
-	if err := c.store.wait(w); err != nil {
-		c.o.Logger.Error("offsets could not be committed", "error", err.Error())
+	if c.store.wait(w) != nil {
 		for i := range resp.Topics {
 			for j := range resp.Topics[i].Partitions {
 				if p := &resp.Topics[i].Partitions[j]; p.ErrorCode == ok {
@@ -153,8 +152,7 @@ func (c *Coordinator) offsetDelete(req *kmsg.OffsetDeleteRequest) kmsg.Response 
 	}
 	w := c.store.append(changes...)
 	g.mu.Unlock()
-	if err := c.store.wait(w); err != nil {
-		c.o.Logger.Error("offsets could not be deleted", "error", err.Error())
+	if c.store.wait(w) != nil {
 		resp.ErrorCode, resp.Topics = kerr.CoordinatorNotAvailable.Code, nil
 	}
 	return resp

@@ -10,7 +10,7 @@ const (
 	// compactRatio is how many times larger than what counts the log may grow, and compactFloor what it may have in any case.
 	compactRatio = 4
 	compactFloor = 1 << 20
-	// segmentsMax is how many segments it may have: each start begins one.
+	// segmentsMax is how many segments it may have more than after the last compaction: each start begins one.
 	segmentsMax = 16
 	// compactRest is how long the log is let alone after a compaction that failed.
 	compactRest = time.Minute
@@ -24,7 +24,7 @@ func (s *store) tend() {
 		}
 		s.segments = n
 	}
-	due := s.logged > s.floor && s.logged > compactRatio*s.live || s.segments > segmentsMax
+	due := s.logged > s.floor && s.logged > compactRatio*s.live || s.segments > s.leanest+segmentsMax
 	if !due || time.Now().Before(s.restTill) {
 		return
 	}
@@ -71,5 +71,21 @@ func (s *store) compact() error {
 	}
 	s.logged -= before
 	s.segments = s.log.Segments()
+	s.leanest = s.segments
 	return nil
+}
+
+// retireAside removes what recovery and failed syncs have set aside, once it is old.
+func (s *store) retireAside(cutoff time.Time) {
+	s.syncMu.Lock()
+	defer s.syncMu.Unlock()
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return
+	}
+	if err := s.log.RetireAside(cutoff.UnixMilli()); err != nil {
+		s.logger.Warn("tending the log of offsets", "error", err.Error())
+	}
 }

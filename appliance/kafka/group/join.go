@@ -227,7 +227,6 @@ func (g *group) again(m *member, a candidate) (*member, waiter[joinResult], join
 func (g *group) park(m *member) waiter[joinResult] {
 	wait := m.join.park(joinResult{code: kerr.RebalanceInProgress.Code, member: m.id})
 	g.prepare()
-	g.tryComplete()
 	return wait
 }
 

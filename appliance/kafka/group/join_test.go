@@ -203,6 +203,21 @@ func TestStaticMemberMissesARebalance(t *testing.T) {
 	})
 }
 
+// A static member that is away and asks for no time to join does not keep the coordinator busy until its session ends.
+func TestImpatientStaticMember(t *testing.T) {
+	bubble(t, Options{}, func(r *rig) {
+		static, other := r.static(false, func(m *consumer) {
+			if m.instance != nil {
+				m.rejoin = 0
+			}
+		})
+		r.expect("leaving", other.leave(), ok)
+		pass(5 * time.Second) // would never be over
+		r.expect("state", r.state("g"), "PreparingRebalance")
+		r.expect("joins", static.join().joined().Generation, int32(2))
+	})
+}
+
 // An administrator removes a static member by its instance, and everybody else by ID; each has its own answer.
 func TestLeaving(t *testing.T) {
 	bubble(t, Options{}, func(r *rig) {

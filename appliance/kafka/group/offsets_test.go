@@ -183,23 +183,43 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// While a group has members its offsets do not expire; a crash counts as the moment the members were lost.
+// While a group has members its offsets do not expire. A crash counts as the moment the members were lost.
 func TestNoExpiryWhileThereAreMembers(t *testing.T) {
 	day := 24 * time.Hour
-	bubble(t, Options{}, func(r *rig) {
-		m := r.gather("g", 1)
-		r.expect("commit", m[0].commit("t", 1), ok)
-		for range 8 * 24 * 60 * 12 {
-			time.Sleep(5 * time.Second)
-			r.Handle(t.Context(), Client{}, &kmsg.HeartbeatRequest{Version: 4, Group: "g", MemberID: m[0].id, Generation: 1})
-		}
-		r.expect("offset", r.committed("g", "t"), int64(1))
-		r.crash()
-		pass(7*day - time.Hour)
-		r.expect("offset", r.committed("g", "t"), int64(1))
-		pass(2 * time.Hour)
-		r.expect("expired", r.committed("g", "t"), int64(-1))
-	})
+	for name, end := range map[string]func(r *rig, m *consumer){
+		"crash": func(r *rig, m *consumer) { r.crash() },
+		"stop":  func(r *rig, m *consumer) { r.close(); r.open() },
+		"leaving, and a stop": func(r *rig, m *consumer) {
+			r.expect("leaving", m.leave(), ok)
+			r.close()
+			r.open()
+		},
+		"leaving": func(r *rig, m *consumer) { r.expect("leaving", m.leave(), ok) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, Options{}, func(r *rig) {
+				m := r.consumer("g")
+				m.session = 30 * time.Minute
+				joins := m.join()
+				pass(3 * time.Second)
+				r.expect("joined", joins.joined().ErrorCode, ok)
+				m.sync(nil)
+				r.expect("commit", m.commit("t", 1), ok)
+				for range 8 * 24 * 3 {
+					pass(20 * time.Minute)
+					r.expect("heartbeat", m.heartbeat(), ok)
+				}
+				r.expect("offset", r.committed("g", "t"), int64(1))
+				end(r, m)
+				pass(3 * day)
+				r.crash()
+				pass(4*day - time.Hour)
+				r.expect("offset", r.committed("g", "t"), int64(1))
+				pass(2 * time.Hour)
+				r.expect("expired", r.committed("g", "t"), int64(-1))
+			})
+		})
+	}
 }
 
 // A clock that was far ahead once does not keep offsets for ever.

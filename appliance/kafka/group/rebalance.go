@@ -8,9 +8,10 @@ import (
 
 // What moves a group from state to state. Each function is called with the group's mutex held.
 
-// prepare asks everybody to join again. It does nothing when that is being done already.
+// prepare asks everybody to join again, or goes on with that when it has been.
 func (g *group) prepare() {
 	if g.state == preparing {
+		g.tryComplete()
 		return
 	}
 	if g.state == completing {
@@ -19,7 +20,6 @@ func (g *group) prepare() {
 				m.sync.answer(syncResult{code: kerr.RebalanceInProgress.Code})
 				g.touch(m)
 			}
-			g.assign(m, nil)
 		}
 	}
 	now, patience := time.Now(), g.rejoinTime()
@@ -46,18 +46,20 @@ func (g *group) tryComplete() {
 	g.complete()
 }
 
-// waitOver is called when the wait for members to join is.
+// waitOver is called by ring when the wait for members to join is over.
 func (g *group) waitOver() {
 	r := &g.rebalance
 	if r.first && r.came && r.left > 0 {
 		delay := min(g.c.o.InitialDelay, r.left)
 		r.came, r.left = false, r.left-delay
 		r.until = r.until.Add(delay)
-		g.wakeBy(r.until)
 		return
 	}
 	g.complete()
 }
+
+// waitMin is how long static members that are all away are waited for at a time: one may say that it is not to be waited for at all.
+const waitMin = time.Second
 
 // complete begins the next generation with those that have joined. A static member keeps its place until its session ends.
 func (g *group) complete() {
@@ -67,8 +69,7 @@ func (g *group) complete() {
 		}
 	}
 	if len(g.members) > 0 && !g.electLeader() {
-		g.rebalance = rebalance{until: time.Now().Add(g.rejoinTime())}
-		g.wakeBy(g.rebalance.until)
+		g.rebalance = rebalance{until: time.Now().Add(max(g.rejoinTime(), waitMin))} // ring has come to this, and sets the timer
 		return
 	}
 	g.nextGeneration()
@@ -103,11 +104,8 @@ func (g *group) electLeader() bool {
 
 // removed is called after members have been: the others share anew.
 func (g *group) removed() {
-	switch g.state {
-	case stable, completing:
+	if g.state != empty {
 		g.prepare()
-	case preparing:
-		g.tryComplete()
 	}
 }
 

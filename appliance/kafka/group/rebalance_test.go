@@ -281,6 +281,26 @@ func TestLeaderThatNeverAssigns(t *testing.T) {
 	})
 }
 
+// Who waits for a slow leader has its whole session's time once it is answered.
+func TestSlowLeader(t *testing.T) {
+	bubble(t, Options{}, func(r *rig) {
+		m := r.gather("g", 2)
+		a, b := m[0].join(), m[1].join()
+		a.joined()
+		b.joined()
+		waiting := m[1].sync(nil)
+		for range 4 {
+			pass(5 * time.Second)
+			r.expect("the leader lives", m[0].heartbeat(), ok)
+		}
+		m[0].sync(map[string]string{m[1].id: "mine"})
+		r.expect("assignment", string(waiting.answer(r).MemberAssignment), "mine")
+		pass(9 * time.Second)
+		r.expect("state", r.state("g"), "Stable")
+		r.expect("heartbeat", m[1].heartbeat(), ok)
+	})
+}
+
 // A session lasts as long as it asks for, from the last sign of life.
 func TestSessionTimeout(t *testing.T) {
 	bubble(t, Options{}, func(r *rig) {
@@ -325,6 +345,28 @@ func TestConnectionEnds(t *testing.T) {
 		r.expect("heartbeat", m[1].heartbeat(), ok)
 		pass(time.Second)
 		r.expect("its session is over", m[1].heartbeat(), kerr.RebalanceInProgress.Code)
+	})
+}
+
+// A member whose connection ends is looked after, although nothing else is to be done for long.
+func TestConnectionEndsWhileNothingIsDue(t *testing.T) {
+	bubble(t, Options{}, func(r *rig) {
+		m := r.gather("g", 2)
+		m[1].session, m[1].metadata = 30*time.Minute, "changed"
+		b, a := m[1].join(), m[0].join()
+		a.joined()
+		b.joined()
+		m[1].sync(nil)
+		m[0].sync(nil)
+		a = m[0].join()
+		pass(15 * time.Second)
+		a.cancel()
+		pass(0)
+		b = m[1].join()
+		pass(10*time.Second - time.Millisecond)
+		r.expect("waits for the first", b.waits(), true)
+		pass(time.Millisecond)
+		r.expect("alone", b.joined().LeaderID, m[1].id)
 	})
 }
 

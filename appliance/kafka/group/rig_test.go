@@ -46,7 +46,7 @@ func (r *rig) close() {
 	synctest.Wait()
 }
 
-// member is a test's client. Its fields are what it was told last.
+// consumer is a test's client. Its fields are what it was told last.
 type consumer struct {
 	r          *rig
 	group      string
@@ -176,7 +176,7 @@ func commitRequest(group, topic string, id int32, at int64) *kmsg.OffsetCommitRe
 	return req
 }
 
-// commit commits for partition 0 of a topic as a member; commitAs does with a generation of one's choice.
+// commit commits for partition 0 of a topic as a member.
 func (m *consumer) commit(topic string, at int64) int16 {
 	m.r.Helper()
 	req := commitRequest(m.group, topic, 0, at)

@@ -28,6 +28,7 @@ type store struct {
 	syncMu   sync.Mutex // held by the one who syncs, and who compacts
 	restTill time.Time  // under syncMu: no compaction before, as the last one failed
 	segments int        // under syncMu: how many there were when the log was last tended
+	leanest  int        // under syncMu: and after it was compacted
 
 	mu     sync.Mutex // the log's writer, and what follows
 	queue  []*write
@@ -35,6 +36,7 @@ type store struct {
 	live   int64 // bytes of the records that count
 	logged int64 // bytes of all records in the log, about
 	closed bool
+	toldAt time.Time // when a failure was told last
 }
 
 // keptGroup is what counts of one group.
@@ -145,6 +147,7 @@ func (s *store) append(changes ...change) *write {
 		return w
 	}
 	n, err := s.lay(changes)
+	s.tell(err)
 	w.changes, w.err, w.generation = changes[:n], err, s.log.Generation()
 	s.queue = append(s.queue, w)
 	return w
@@ -193,15 +196,23 @@ const queueMax = 1000
 
 // note appends a change that nobody waits for.
 func (s *store) note(c change) {
-	w := s.append(c)
+	s.append(c)
 	s.mu.Lock()
 	full := len(s.queue) > queueMax
 	s.mu.Unlock()
 	if full {
 		s.flush()
 	}
-	if w.err != nil {
-		s.logger.Warn("the state of a consumer group could not be noted", "error", w.err.Error())
+}
+
+// tellEvery is how often failures to keep what clients commit are told: each client that is refused tries again.
+const tellEvery = 10 * time.Second
+
+// tell tells the operator that nothing can be kept. The caller holds mu.
+func (s *store) tell(err error) {
+	if now := time.Now(); err != nil && now.Sub(s.toldAt) >= tellEvery {
+		s.toldAt = now
+		s.logger.Error("what consumer groups commit could not be kept; they are told to try again", "error", err.Error())
 	}
 }
 
@@ -217,6 +228,7 @@ func (s *store) settle() {
 	err := s.log.Sync()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.tell(err)
 	s.end(queue, err)
 	if err == nil {
 		s.tend()

@@ -15,6 +15,7 @@ const (
 func (c *Coordinator) sweepOnTime() {
 	c.sweep()
 	c.store.flush() // what nobody waits for
+	c.store.retireAside(c.o.Now().Add(-c.o.Retention))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed {
@@ -87,7 +88,6 @@ func (g *group) endDelete(w *write) int16 {
 	g.deleting = false
 	switch {
 	case err != nil:
-		g.c.o.Logger.Error("a consumer group could not be deleted", "error", err.Error())
 		return kerr.CoordinatorNotAvailable.Code
 	case g.state == dead: // closed meanwhile
 		return ok
@@ -97,4 +97,28 @@ func (g *group) endDelete(w *write) int16 {
 	g.c.mu.Unlock()
 	g.die()
 	return ok
+}
+
+// TopicDeleted forgets what was committed for a topic: its records' offsets are gone, and another of its name begins with others.
+func (c *Coordinator) TopicDeleted(topic string) error {
+	var writes []*write
+	for _, g := range c.list() {
+		var changes []change
+		c.store.look(g.id, func(kept *keptGroup) {
+			for p := range kept.offsets {
+				if p.topic == topic {
+					changes = append(changes, change{kind: dropOffset, group: g.id, partition: p})
+				}
+			}
+		})
+		if len(changes) > 0 {
+			writes = append(writes, c.store.append(changes...))
+		}
+	}
+	for _, w := range writes {
+		if err := c.store.wait(w); err != nil {
+			return err
+		}
+	}
+	return nil
 }
