@@ -73,6 +73,26 @@ func TestFindingsNameTheBytes(t *testing.T) {
 	}
 }
 
+// Where there is no room to set them aside, that is told of the same bytes, and they stay where they are.
+func TestNoRoomToSetAside(t *testing.T) {
+	f, d, content, starts := damagedTwice(t)
+	d.Free = 0
+	f.reopen()
+	var kept []span
+	for _, found := range f.findings {
+		if strings.HasPrefix(found.Text, "can't keep a copy") && found.Path == segmentPath(f.dir, 40) {
+			kept = append(kept, span{found.Position, found.Position + found.Bytes})
+		}
+	}
+	if want := []span{{starts[1], starts[2]}, {starts[3], starts[4]}}; !slices.Equal(kept, want) {
+		t.Errorf("no copy of bytes %v, want %v", kept, want)
+	}
+	if !bytes.Equal(d.File(segmentPath(f.dir, 40)).Bytes()[:len(content)], content) {
+		t.Error("the bytes are not what they were")
+	}
+	f.holds(span{0, 44}, span{48, 52}, span{56, inAll})
+}
+
 // Verify finds the same, in the file as it is, and Dump hands over each sound batch with the byte where it stands.
 func TestVerifyNamesTheBytes(t *testing.T) {
 	f, d, content, starts := damagedTwice(t)

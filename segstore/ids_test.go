@@ -298,6 +298,28 @@ func TestUnlistedSince(t *testing.T) {
 	}
 }
 
+// A segment whose IDs the disk can't read when it is finished gets no file of them and no index, and that is told.
+func TestIDsThatCantBeListed(t *testing.T) {
+	f := openLog(t, nil, testOptions())
+	f.addWithIDs(0, 20)
+	page := f.active.data[:pageBytes]
+	f.must(f.RollOlder(f.now + 1))
+	f.must(f.Sync())
+	f.must(syscall.Mprotect(page, syscall.PROT_NONE))
+	var fault *faultError
+	if err := f.Background(); !errors.As(err, &fault) {
+		t.Errorf("finishing gave %v", err)
+	}
+	if _, _, _, ok := readIndexFiles(f.disk, f.list()[0]); ok || f.IDs()[0].Listed {
+		t.Error("it has an index, or a file of IDs")
+	}
+	f.must(f.Close())
+	f.reopen()
+	if got := f.ids(); !slices.Equal(got, wantIDs(0, 20)) || !f.IDs()[0].Listed {
+		t.Errorf("the next start finds %d IDs, listed %v", len(got), f.IDs()[0].Listed)
+	}
+}
+
 // A segment with IDs keeps its age over a stop and a start: it is finished, as its files say, and not looked through again.
 func TestAgeOfASegmentWithIDs(t *testing.T) {
 	d := disk.NewMem()
