@@ -164,7 +164,6 @@ func seconds(text []byte) (int64, reason) {
 	case why != taken:
 		return 0, why
 	}
-	n.point = n.point && n.exponent != nil
 	before1970 := n.negative
 	n.negative = false // cut off is not rounded down
 	var room [2 * maxNumber]byte
