@@ -93,6 +93,64 @@ func TestNoRoomToSetAside(t *testing.T) {
 	f.holds(span{0, 44}, span{48, 52}, span{56, inAll})
 }
 
+// The same where nothing sound stands behind the damage.
+func TestNoRoomToSetTheEndAside(t *testing.T) {
+	d := disk.NewMem()
+	f := threeSegments(t, d)
+	path := segmentPath(f.dir, 40)
+	content := bytes.Clone(d.File(path).Bytes())
+	content[len(content)-2] ^= 1
+	d.Put(path, bytes.Clone(content))
+	d.Free = 0
+	for range 2 {
+		f.reopen()
+		f.holds(span{0, 56})
+		if !bytes.Equal(d.File(path).Bytes(), content) {
+			t.Fatal("the bytes are not what they were")
+		}
+	}
+	d.Free = 1 << 20
+	f.addSynced(inAll, inAll+4)
+	f.holds(span{0, 56}, span{inAll, inAll + 4})
+}
+
+// A torn tail is zeroed, so that nothing of it comes back; sound batches in it are set aside first.
+func TestTornTailIsZeroed(t *testing.T) {
+	for _, sound := range []bool{false, true} {
+		d := disk.NewMem()
+		f := openLog(t, d, testOptions())
+		f.addSynced(0, 4)
+		at := f.pos
+		f.add(4, 8)
+		if sound {
+			f.add(8, 12)
+		}
+		end := f.pos
+		d = d.Killed()
+		path := segmentPath(f.dir, 0)
+		content := bytes.Clone(d.File(path).Bytes())
+		content[at+80] ^= 1
+		d.Put(path, bytes.Clone(content))
+		f.disk = d
+		f.reopen()
+		if found := kinds(f.findings); found != "torn tail 4-4" || f.findings[0].Position != at || f.findings[0].Bytes <= 0 || f.findings[0].Bytes > end-at {
+			t.Errorf("found %+v", f.findings)
+		}
+		if now := d.File(path).Bytes(); !bytes.Equal(now[:at], content[:at]) || !allZero(now[at:]) || len(now) != len(content) {
+			t.Error("the tail is not zeroed, or more than that")
+		}
+		aside := d.File(fmt.Sprintf("%s-%d%s", strings.TrimSuffix(path, ".log"), at, cutSuffix))
+		if sound != (aside != nil) || sound && !bytes.Equal(aside.Bytes(), bytes.TrimRight(content[at:], "\x00")) {
+			t.Errorf("sound batches in it %v, set aside %v", sound, aside != nil)
+		}
+		f.addSynced(4, 6)
+		f.disk = d.Killed()
+		f.reopen()
+		f.quiet()
+		f.holds(span{0, 6})
+	}
+}
+
 // Verify finds the same, in the file as it is, and Dump hands over each sound batch with the byte where it stands.
 func TestVerifyNamesTheBytes(t *testing.T) {
 	f, d, content, starts := damagedTwice(t)

@@ -351,7 +351,9 @@ func TestHalfOfWhatWasGivenUpIsBack(t *testing.T) {
 	f.disk = d.Crash(func(int) bool { return false }, func(string, int) bool { return false })
 	f.reopen()
 	f.holds(span{0, 6}, span{8, 10})
-	f.quiet()
+	if n := len(f.findings); n != 1 || f.findings[0].Kind != KnownGap || f.findings[0].First != 6 || f.findings[0].Next != 8 {
+		t.Errorf("found %v", f.findings)
+	}
 }
 
 // A log that found no space and is closed, as its topic is deleted, is no trouble to anybody.
