@@ -16,6 +16,9 @@ need node nodejs
 need npm npm
 need carbon-c-relay carbon-c-relay
 need collectd collectd-core
+need kcat kcat
+need java default-jre-headless
+need mvn maven
 need strace strace
 need mkfs.ext4 e2fsprogs
 need mkfs.xfs xfsprogs
@@ -31,3 +34,6 @@ fi
 # the optional ones are for syslog, hash rings and Windows
 [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --omit=optional --ignore-scripts --no-audit --no-fund
 go build -o /dev/null ./...
+# the classpath names files that Maven keeps elsewhere: they may be gone
+(IFS=:; [ kafka/classpath.txt -nt kafka/pom.xml ] && ls $(cat kafka/classpath.txt) >/dev/null 2>&1) ||
+	mvn -q -B -f kafka/pom.xml dependency:build-classpath -Dmdep.outputFile=classpath.txt
