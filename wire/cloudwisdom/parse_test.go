@@ -241,6 +241,11 @@ func TestParse_Bounds(t *testing.T) {
 	f(newElements(), series("e", MaxRecords), wire.TooMany)
 	f(newElements(), series(strings.Repeat("e", MaxNames/1000-10), 1000), wire.OK)
 	f(newElements(), series(strings.Repeat("e", MaxNames/1000), 1000), wire.TooMany)
+	f(newElements(), series(strings.Repeat("e", MaxNames-len("m0")), 1), wire.OK)
+	f(newElements(), series(strings.Repeat("e", MaxNames-len("m0")+1), 1), wire.TooMany)
+	tenSeries := strings.TrimSuffix(series("e", 10), "]") + ","
+	f(newElements(), tenSeries+repeat(`{"id":"a"}`, MaxRecords-11)[1:], wire.OK)
+	f(newElements(), tenSeries+repeat(`{"id":"a"}`, MaxRecords-10)[1:], wire.TooMany)
 	f(newEvents(), repeat(`{"data":{"elementId":"a"}}`, MaxRecords), wire.OK)
 	f(newEvents(), repeat(`{"data":{"elementId":"a"}}`, MaxRecords+1), wire.TooMany)
 
@@ -255,6 +260,8 @@ func TestParse_Bounds(t *testing.T) {
 	f(newCollectd(), values("h", MaxRecords), wire.OK)
 	f(newCollectd(), values("h", MaxRecords+1), wire.TooMany)
 	f(newCollectd(), values(strings.Repeat("h", MaxNames/1000), 1000), wire.TooMany)
+	f(newCollectd(), values(strings.Repeat("h", MaxNames-len("p.t")-len("s0")), 1), wire.OK)
+	f(newCollectd(), values(strings.Repeat("h", MaxNames-len("p.t")-len("s0")+1), 1), wire.TooMany)
 
 	req := request(`[{"id":"a"}]`)
 	req.Limit = len(req.Body) - 1

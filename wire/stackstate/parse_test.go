@@ -267,11 +267,11 @@ func TestParse_Bounds(t *testing.T) {
 		f("series", `{"series":`+list(n, numbered(`{"metric":"m%d","points":[[1,1]]}`))+`}`, want)
 		f("intake", `{"internalHostname":"h","metrics":`+list(MaxRecords/2, numbered(`["m%d",1,1,{}]`))+`,"topologies":`+list(MaxRecords/2+extra, same(`{}`))+`}`, want)
 
-		long := strings.Repeat("x", MaxSpread/1000+extra)
-		f("intake", `{"internalHostname":"`+long+`","metrics":`+list(1000, same(`["m",1,1,{}]`))+`}`, want)
-		f("intake", `{"internalHostname":"`+long+`","events":{"e":`+list(999, same(`{"timestamp":1}`))+`}}`, wire.OK)
-		f("intake", `{"internalHostname":"`+long+`","service_checks":`+list(1000, same(`{"check":"c","status":0}`))+`}`, want)
-		f("intake", `{"internalHostname":"","events":{"`+long+`":`+list(1000, same(`{"timestamp":1}`))+`}}`, want)
+		long := strings.Repeat("x", MaxSpread/1024+extra)
+		f("intake", `{"internalHostname":"`+long+`","metrics":`+list(1024, same(`["m",1,1,{}]`))+`}`, want)
+		f("intake", `{"internalHostname":"`+long+`","events":{"e":`+list(1023, same(`{"timestamp":1}`))+`}}`, wire.OK)
+		f("intake", `{"internalHostname":"`+long+`","service_checks":`+list(1024, same(`{"check":"c","status":0}`))+`}`, want)
+		f("intake", `{"internalHostname":"","events":{"`+long+`":`+list(1024, same(`{"timestamp":1}`))+`}}`, want)
 	}
 	f("intake", common("metrics", list(200_000, same(`["m",1,1,{}]`))), wire.OK) // points of one series are one record
 
