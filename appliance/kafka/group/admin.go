@@ -25,8 +25,7 @@ func (c *Coordinator) describeGroups(req *kmsg.DescribeGroupsRequest) kmsg.Respo
 		g, code := c.enter(id, false, kerr.GroupIDNotFound.Code)
 		switch code {
 		case ok:
-			g.describe(&entry)
-			g.mu.Unlock()
+			g.do(func() { g.describe(&entry) })
 		case kerr.GroupIDNotFound.Code:
 			entry.State = dead.String()
 		default:
@@ -95,12 +94,13 @@ func (c *Coordinator) deleteGroups(req *kmsg.DeleteGroupsRequest) kmsg.Response 
 		entry := kmsg.NewDeleteGroupsResponseGroup()
 		g, code := c.enter(id, false, kerr.GroupIDNotFound.Code)
 		if code == ok {
-			if g.state != empty {
-				code = kerr.NonEmptyGroup.Code
-			} else {
-				begun = append(begun, deletion{g, g.beginDelete(), len(resp.Groups)})
-			}
-			g.mu.Unlock()
+			g.do(func() {
+				if g.state != empty {
+					code = kerr.NonEmptyGroup.Code
+				} else {
+					begun = append(begun, deletion{g, g.beginDelete(), len(resp.Groups)})
+				}
+			})
 		}
 		entry.Group, entry.ErrorCode = id, code
 		resp.Groups = append(resp.Groups, entry)

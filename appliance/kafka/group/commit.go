@@ -14,13 +14,13 @@ func (c *Coordinator) offsetCommit(req *kmsg.OffsetCommitRequest) kmsg.Response 
 	g, code := c.enter(req.Group, req.Generation < 0, kerr.IllegalGeneration.Code)
 	var w *write
 	if code == ok {
-		code = g.mayCommit(req)
-		var changes []change
-		changes, resp.Topics = g.commits(req, code)
-		if len(changes) > 0 {
-			w = c.store.append(changes...)
-		}
-		g.mu.Unlock()
+		g.do(func() {
+			var changes []change
+			changes, resp.Topics = g.commits(req, g.mayCommit(req))
+			if len(changes) > 0 {
+				w = c.store.append(changes...)
+			}
+		})
 	} else {
 		resp.Topics = refuseAll(req, code)
 	}
@@ -128,10 +128,19 @@ func (c *Coordinator) offsetDelete(req *kmsg.OffsetDeleteRequest) kmsg.Response 
 		resp.ErrorCode = code
 		return resp
 	}
+	var w *write
+	g.do(func() { w = g.drop(req, resp) })
+	if w != nil && c.store.wait(w) != nil {
+		resp.ErrorCode, resp.Topics = kerr.CoordinatorNotAvailable.Code, nil
+	}
+	return resp
+}
+
+// drop writes what an OffsetDelete asks for, if that may be.
+func (g *group) drop(req *kmsg.OffsetDeleteRequest, resp *kmsg.OffsetDeleteResponse) *write {
 	if g.state != empty && g.protocolType != consumerType {
-		g.mu.Unlock()
 		resp.ErrorCode = kerr.NonEmptyGroup.Code
-		return resp
+		return nil
 	}
 	reads := g.subscribed()
 	var changes []change
@@ -150,12 +159,7 @@ func (c *Coordinator) offsetDelete(req *kmsg.OffsetDeleteRequest) kmsg.Response 
 		}
 		resp.Topics = append(resp.Topics, topic)
 	}
-	w := c.store.append(changes...)
-	g.mu.Unlock()
-	if c.store.wait(w) != nil {
-		resp.ErrorCode, resp.Topics = kerr.CoordinatorNotAvailable.Code, nil
-	}
-	return resp
+	return g.c.store.append(changes...)
 }
 
 // consumerType is the protocol type of those whose metadata say which topics they read.

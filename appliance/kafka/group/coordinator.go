@@ -66,9 +66,13 @@ func (c *Coordinator) newGroup(id string) *group {
 // Close lets everybody go who waits, puts what was committed on disk, and closes. When ctx ends before that is done, it goes on by itself.
 func (c *Coordinator) Close(ctx context.Context) error {
 	c.mu.Lock()
+	again := c.closed
 	c.closed = true
 	c.sweeper.Stop()
 	c.mu.Unlock()
+	if again {
+		return nil
+	}
 	for _, g := range c.list() {
 		g.mu.Lock()
 		if len(g.members) > 0 { // they are lost now
@@ -158,6 +162,12 @@ func (c *Coordinator) enter(id string, create bool, missing int16) (*group, int1
 		}
 		return g, ok
 	}
+}
+
+// do is what a request does in a group that it has entered. A bug there costs its client, and does not leave the group locked.
+func (g *group) do(f func()) {
+	defer g.mu.Unlock()
+	f()
 }
 
 func (c *Coordinator) find(id string, create bool, missing int16) (*group, int16) {

@@ -64,8 +64,10 @@ func (c *Coordinator) join(ctx context.Context, from Client, req *kmsg.JoinGroup
 	if code != ok {
 		return joinResult{code: code, member: req.MemberID}
 	}
-	m, wait, now := g.join(asks)
-	g.mu.Unlock()
+	var m *member
+	var wait waiter[joinResult]
+	var now joinResult
+	g.do(func() { m, wait, now = g.join(asks) })
 	if wait == nil {
 		return now
 	}

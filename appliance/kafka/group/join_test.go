@@ -144,6 +144,7 @@ func TestStaticMemberComesBack(t *testing.T) {
 		r.expect("answer", resp.ErrorCode, ok)
 		r.expect("generation", resp.Generation, before.generation)
 		r.expect("another ID", resp.MemberID != before.id, true)
+		r.expect("assigns nothing", resp.SkipAssignment || len(resp.Members) > 0, false)
 		r.expect("state", r.state("g"), "Stable")
 		r.expect("its assignment", string(static.sync(nil).answer(r).MemberAssignment), "second's")
 		r.expect("the other", other.heartbeat(), ok)
@@ -153,6 +154,54 @@ func TestStaticMemberComesBack(t *testing.T) {
 		r.expect("the one it was", before.join().joined().ErrorCode, kerr.FencedInstanceID.Code)
 		r.expect("the one it was", before.leave(), kerr.FencedInstanceID.Code)
 		r.expect("the new one", static.commit("t", 1), ok)
+	})
+}
+
+// The one it was is fenced off also where it waits, and when what it speaks now changes the protocol, all share anew.
+func TestStaticMemberComesBackAtOtherTimes(t *testing.T) {
+	bubble(t, Options{}, func(r *rig) {
+		static, other := r.static(false, func(m *consumer) { m.protocols = []string{"range", "sticky"} })
+		other.metadata = "changed"
+		joins := other.join()
+		before := static.join()
+		r.expect("joined", joins.joined().ErrorCode, ok)
+		r.expect("joined", before.joined().ErrorCode, ok)
+		waiting := static.sync(nil)
+		static.id = ""
+		again := static.join() // the leader has been told of the one before, so that it has to assign anew
+		r.expect("waits for its assignment", waiting.answer(r).ErrorCode, kerr.FencedInstanceID.Code)
+		r.expect("waits for the other", again.waits(), true)
+		third := static.join()
+		r.expect("waits to join", again.answer(r).ErrorCode, kerr.FencedInstanceID.Code)
+		joins = other.join()
+		r.expect("joined", joins.joined().ErrorCode, ok)
+		r.expect("joined", third.joined().ErrorCode, ok)
+		other.sync(nil)
+		r.expect("synced", static.sync(nil).answer(r).ErrorCode, ok)
+
+		static.id, static.protocols = "", []string{"sticky"}
+		third = static.join()
+		r.expect("shared anew", third.waits(), true)
+		r.expect("protocol", *other.join().joined().Protocol, "sticky")
+	})
+}
+
+// Before version 1 a rebalance waits as long as a session lasts.
+func TestVersionZero(t *testing.T) {
+	bubble(t, Options{}, func(r *rig) {
+		a, b := r.consumer("g"), r.consumer("g")
+		a.version, a.rejoin, b.version, b.rejoin = 0, 0, 0, 0
+		joins, other := a.join(), b.join()
+		pass(6 * time.Second)
+		r.expect("joined", joins.joined().ErrorCode, ok)
+		r.expect("joined", other.joined().ErrorCode, ok)
+		pass(5 * time.Second)
+		b.metadata = "changed"
+		other = b.join()
+		pass(4 * time.Second)
+		joins = a.join()
+		r.expect("generation", joins.joined().Generation, int32(2))
+		r.expect("generation", other.joined().Generation, int32(2))
 	})
 }
 

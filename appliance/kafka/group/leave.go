@@ -16,24 +16,13 @@ func (c *Coordinator) leaveGroup(req *kmsg.LeaveGroupRequest) kmsg.Response {
 		resp.ErrorCode = code
 		return resp
 	}
-	before := 0
-	if code == ok {
-		before = len(g.members)
-	}
 	for _, l := range leaving {
 		left := kmsg.NewLeaveGroupResponseMember()
 		left.MemberID, left.InstanceID, left.ErrorCode = l.MemberID, l.InstanceID, code
-		if code == ok {
-			left.ErrorCode = g.leave(l.MemberID, l.InstanceID)
-		}
 		resp.Members = append(resp.Members, left)
 	}
 	if code == ok {
-		if len(g.members) < before {
-			g.removed()
-		}
-		g.tryComplete() // an ID that was waited for may have been given back
-		g.mu.Unlock()
+		g.do(func() { g.leave(resp.Members) })
 	}
 	if req.Version < 3 {
 		resp.ErrorCode, resp.Members = resp.Members[0].ErrorCode, nil
@@ -41,8 +30,20 @@ func (c *Coordinator) leaveGroup(req *kmsg.LeaveGroupRequest) kmsg.Response {
 	return resp
 }
 
-// leave takes one member out. An instance without a member's ID is whoever has its place: so an administrator removes a static one.
-func (g *group) leave(id string, instance *string) int16 {
+// leave takes members out, and notes what became of each.
+func (g *group) leave(leaving []kmsg.LeaveGroupResponseMember) {
+	before := len(g.members)
+	for i := range leaving {
+		leaving[i].ErrorCode = g.leaves(leaving[i].MemberID, leaving[i].InstanceID)
+	}
+	if len(g.members) < before {
+		g.removed()
+	}
+	g.tryComplete() // an ID that was waited for may have been given back
+}
+
+// leaves takes one member out. An instance without a member's ID is whoever has its place: so an administrator removes a static one.
+func (g *group) leaves(id string, instance *string) int16 {
 	if id == "" && instance != nil {
 		if m := g.static[*instance]; m != nil {
 			id = m.id

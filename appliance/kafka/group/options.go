@@ -16,7 +16,7 @@ type Options struct {
 	Disk   disk.Disk        // nil: the real one
 	Logger *slog.Logger     // nil: nobody wants to know
 	Now    func() time.Time // the clock that offsets grow old by; nil: the wall clock. Timeouts follow the machine's own time.
-	// Known says whether there is such a partition, for commits. nil: any.
+	// Known says whether there is such a partition, for commits; it must not block. nil: any.
 	Known func(topic string, partition int32) bool
 
 	InitialDelay time.Duration // how long an empty group waits for more members before its first generation; 0: 3 s, negative: not at all

@@ -149,10 +149,10 @@ func (g *group) wakeBy(t time.Time) {
 func (g *group) ring() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	now := time.Now()
-	if g.state == dead || g.wake.IsZero() || now.Before(g.wake) {
-		return // it was set to another time while this call was waiting for the mutex
+	if g.state == dead {
+		return
 	}
+	now := time.Now()
 	g.wake = time.Time{}
 	due := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
 	if g.state == preparing && due(g.rebalance.until) {

@@ -301,6 +301,41 @@ func TestSlowLeader(t *testing.T) {
 	})
 }
 
+// Who asks for its assignment after it was made is as good a member as others; who never asks is out when the rebalance's time is over.
+func TestLateAndNeverSyncing(t *testing.T) {
+	bubble(t, Options{}, func(r *rig) {
+		m := r.gather("g", 3)
+		calls := []joining{m[0].join(), m[1].join(), m[2].join()}
+		for _, j := range calls {
+			r.expect("joined", j.joined().ErrorCode, ok)
+		}
+		m[0].sync(map[string]string{m[1].id: "mine"})
+		beat := func(codes ...int16) {
+			t.Helper()
+			pass(9 * time.Second)
+			for i, code := range codes {
+				r.expect("heartbeat", m[i].heartbeat(), code)
+			}
+		}
+		pass(9 * time.Second)
+		r.expect("heartbeat", m[0].heartbeat(), ok)
+		r.expect("assignment", string(m[1].sync(nil).answer(r).MemberAssignment), "mine")
+		r.expect("heartbeat", m[2].heartbeat(), ok)
+		for range 5 {
+			beat(ok, ok, ok)
+		}
+		beat(kerr.RebalanceInProgress.Code, kerr.RebalanceInProgress.Code, kerr.UnknownMemberID.Code)
+		calls = []joining{m[0].join(), m[1].join()}
+		for i, j := range calls {
+			r.expect("joined", j.joined().ErrorCode, ok)
+			m[i].sync(nil)
+		}
+		for range 10 {
+			beat(ok, ok)
+		}
+	})
+}
+
 // A session lasts as long as it asks for, from the last sign of life.
 func TestSessionTimeout(t *testing.T) {
 	bubble(t, Options{}, func(r *rig) {
@@ -340,6 +375,8 @@ func TestConnectionEnds(t *testing.T) {
 		r.expect("leads", b.joined().ErrorCode, ok)
 		r.expect("joins", joins.joined().ErrorCode, ok)
 		s := waiting.sync(nil)
+		pass(5 * time.Second)
+		r.expect("heartbeat", m[1].heartbeat(), ok)
 		s.cancel()
 		pass(9 * time.Second)
 		r.expect("heartbeat", m[1].heartbeat(), ok)
@@ -385,6 +422,22 @@ func TestTheSameRequestTwice(t *testing.T) {
 		r.expect("the first", one.answer(r).ErrorCode, kerr.RebalanceInProgress.Code)
 		m[0].sync(map[string]string{m[1].id: "mine"})
 		r.expect("the second", string(two.answer(r).MemberAssignment), "mine")
+	})
+}
+
+// A member that takes the group for another's is told so before it is assigned anything.
+func TestSyncOfAnotherProtocol(t *testing.T) {
+	bubble(t, Options{}, func(r *rig) {
+		m := r.gather("g", 1)[0]
+		for _, c := range []struct {
+			protocolType, protocol string
+			code                   int16
+		}{{"consumer", "range", ok}, {"connect", "range", kerr.InconsistentGroupProtocol.Code}, {"consumer", "sticky", kerr.InconsistentGroupProtocol.Code}} {
+			req := kmsg.NewPtrSyncGroupRequest()
+			req.Version, req.Group, req.MemberID, req.Generation = 5, "g", m.id, m.generation
+			req.ProtocolType, req.Protocol = &c.protocolType, &c.protocol
+			r.expect(c.protocolType+" "+c.protocol, start[*kmsg.SyncGroupResponse](r, req).answer(r).ErrorCode, c.code)
+		}
 	})
 }
 

@@ -38,8 +38,10 @@ func (c *Coordinator) sync(ctx context.Context, req *kmsg.SyncGroupRequest) sync
 	if code != ok {
 		return syncResult{code: code}
 	}
-	m, wait, now := g.sync(req)
-	g.mu.Unlock()
+	var m *member
+	var wait waiter[syncResult]
+	var now syncResult
+	g.do(func() { m, wait, now = g.sync(req) })
 	if wait == nil {
 		return now
 	}
@@ -116,8 +118,7 @@ func (c *Coordinator) heartbeat(req *kmsg.HeartbeatRequest) kmsg.Response {
 	resp := req.ResponseKind().(*kmsg.HeartbeatResponse)
 	g, code := c.enter(req.Group, false, kerr.UnknownMemberID.Code)
 	if code == ok {
-		code = g.heartbeat(req)
-		g.mu.Unlock()
+		g.do(func() { code = g.heartbeat(req) })
 	}
 	resp.ErrorCode = code
 	return resp
