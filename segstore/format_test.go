@@ -161,6 +161,20 @@ func TestIndexRoundTrip(t *testing.T) {
 	}
 }
 
+// The time index ends with the segment's greatest time and last offset, for whoever reads it as Kafka does.
+func TestEndOfATimeIndex(t *testing.T) {
+	d := disk.NewMem()
+	f := threeSegments(t, d)
+	for base := int64(0); base < inAll; base += perSegment {
+		_, path := indexPaths(segmentPath(f.dir, base))
+		b := d.File(path).Bytes()
+		b = b[len(b)-indexCRCSize-idCountSize-timeEntrySize:]
+		if ms, last := int64(binary.BigEndian.Uint64(b)), binary.BigEndian.Uint32(b[8:]); last != perSegment-1 || ms != 10*(base+perSegment-1) {
+			t.Errorf("segment %d ends at offset %d behind its base, time %d", base, last, ms)
+		}
+	}
+}
+
 // An entry comes as soon as it is due, and not before.
 func TestIndexEntriesThatAreDue(t *testing.T) {
 	x := newIndex(1 << 20)
