@@ -47,6 +47,23 @@ func TestMisuseIsNamed(t *testing.T) {
 			r.words[0] = 1 << 40
 			r.Drain(1, func([]byte) {})
 		}},
+		{"a frame that nobody claimed", "no producer wrote", func(r *Ring) {
+			r.words[0] = 8
+			r.Drain(1, func([]byte) {})
+		}},
+		{"padding that is not in words", "no producer wrote", func(r *Ring) {
+			r.tail.Store(64)
+			r.words[0] = 1<<64 - 7
+			r.Drain(1, func([]byte) {})
+		}},
+		{"a frame that wraps", "no producer wrote", func(r *Ring) {
+			r.head.Store(4080)
+			r.tail.Store(5080)
+			r.words[4080/wordBytes] = 100
+			r.Drain(1, func([]byte) {})
+		}},
+		{"a claim that is not in words", "wraps or is not aligned", func(r *Ring) { r.checkClaimed(4, 8) }},
+		{"a claim that wraps", "wraps or is not aligned", func(r *Ring) { r.checkClaimed(4080, 24) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			defer func() {
