@@ -18,6 +18,7 @@ import (
 	"penstock/appliance/config"
 	"penstock/appliance/intake"
 	"penstock/appliance/kafka"
+	"penstock/appliance/kafka/group"
 	"penstock/appliance/shard"
 	"penstock/tuning"
 	"penstock/wire"
@@ -37,6 +38,7 @@ type Appliance struct {
 	set    atomic.Pointer[shard.Set]     // nil while the logs are recovered
 	intake atomic.Pointer[intake.Server] // nil until then, when it is off, and when this process is no listener
 	kafka  atomic.Pointer[kafka.Server]  // nil until then, and when it is off
+	groups atomic.Pointer[group.Coordinator]
 
 	stage  atomic.Int32
 	failed chan error // a part that stopped by itself says why; room for each
@@ -133,6 +135,7 @@ func (a *Appliance) openAdmin() error {
 		Ledger:  a.ledger,
 		Version: ThisBuild().Version,
 		Ready:   a.ready,
+		Deleted: a.topicDeleted,
 	})
 	if err != nil {
 		return err
@@ -143,6 +146,14 @@ func (a *Appliance) openAdmin() error {
 			a.failed <- err
 		}
 	}()
+	return nil
+}
+
+// topicDeleted has consumer groups forget how far they were in a topic that is gone.
+func (a *Appliance) topicDeleted(topic string) error {
+	if groups := a.groups.Load(); groups != nil {
+		return groups.TopicDeleted(topic)
+	}
 	return nil
 }
 
@@ -185,8 +196,18 @@ func (a *Appliance) openKafka() error {
 	if c.Kafka == config.Off {
 		return nil
 	}
+	set := a.set.Load()
+	known := func(topic string, partition int32) bool {
+		t, ok := set.Topic(topic)
+		return ok && partition >= 0 && int(partition) < len(t.Logs())
+	}
+	groups, err := group.Open(group.Options{Dir: c.DataDir, Logger: a.log, Known: known})
+	if err != nil {
+		return fmt.Errorf("cannot open the log of consumer groups' offsets: %w", err)
+	}
+	a.groups.Store(groups)
 	server, err := kafka.New(kafka.Options{
-		Addr: c.Kafka, Advertised: c.KafkaAdvertised, Set: a.set.Load(),
+		Addr: c.Kafka, Advertised: c.KafkaAdvertised, Set: set, Groups: groups,
 		MaxConnections: c.MaxConnections, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
 		Logger: a.log,
 	})
@@ -291,6 +312,9 @@ func (a *Appliance) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), a.config.ShutdownTimeout)
 	defer cancel()
 	errs := []error{a.closeDoors(ctx)}
+	if groups := a.groups.Load(); groups != nil {
+		errs = append(errs, groups.Close(ctx))
+	}
 	if set := a.set.Load(); set != nil {
 		errs = append(errs, set.Close(ctx))
 	}

@@ -24,7 +24,7 @@ func TestTheWorkedDiff(t *testing.T) {
 		t.Fatal("CONTRIBUTING.md shows no diff")
 	}
 	tree := t.TempDir()
-	for _, dir := range []string{"wire", "fuzz", "ring", "segstore"} {
+	for _, dir := range []string{"wire", "fuzz", "ring", "segstore", "tuning", "appliance/shard", "appliance/kafka"} {
 		if err := os.CopyFS(filepath.Join(tree, dir), os.DirFS(filepath.Join(root, dir))); err != nil {
 			t.Fatal(err)
 		}

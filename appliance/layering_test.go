@@ -43,7 +43,7 @@ var edges = map[string][]string{
 	"appliance/intake": {"wire", "tuning", "appliance/shard",
 		"github.com/valyala/fasthttp", "github.com/klauspost/compress", "golang.org/x/sys"},
 	"appliance/admin": {"wire", "segstore", "appliance/shard", "appliance/catalog"},
-	"appliance/kafka": {"wire", "segstore", "appliance/shard", "github.com/twmb/franz-go"},
+	"appliance/kafka": {"wire", "segstore", "appliance/shard", "appliance/kafka/group", "github.com/twmb/franz-go"},
 	"appliance":       {"wire", "wire/formats", "ring", "segstore", "tuning", "appliance/*", "github.com/VictoriaMetrics/metrics"},
 	"appliance/cmd/*": {"wire", "wire/formats", "segstore", "tuning", "appliance", "appliance/*", "github.com/spf13"},
 
@@ -55,7 +55,7 @@ var edges = map[string][]string{
 	"benchmarks":         {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
 	"appliance/e2e":      {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com"},
 	"appliance/e2e/bugs": {}, // runs the go command
-	"fuzz":               {"wire", "wire/*", "ring", "segstore", "segstore/disk", "appliance/kafka", "appliance/shard", "github.com/twmb/franz-go"},
+	"fuzz":               {"wire", "wire/*", "ring", "segstore", "segstore/disk", "appliance/kafka", "appliance/kafka/group", "appliance/shard", "github.com/twmb/franz-go"},
 }
 
 // goPackage is what we need of `go list -json`.

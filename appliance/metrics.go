@@ -9,6 +9,7 @@ import (
 
 	"penstock/appliance/intake"
 	"penstock/appliance/kafka"
+	"penstock/appliance/kafka/group"
 	"penstock/appliance/shard"
 	"penstock/wire"
 )
@@ -31,6 +32,9 @@ func (a *Appliance) WriteMetrics(w io.Writer) {
 	}
 	if door := a.kafka.Load(); door != nil {
 		e.kafka(door.Stats())
+	}
+	if groups := a.groups.Load(); groups != nil {
+		e.groups(groups.Stats())
 	}
 	if set != nil {
 		e.shards(set.Stats())
@@ -182,6 +186,19 @@ func (e *exposition) kafka(s kafka.Stats) {
 	for _, r := range s.Requests {
 		e.sample(r.Count, "request", r.Name)
 	}
+}
+
+func (e *exposition) groups(s group.Stats) {
+	e.family("penstock_kafka_groups", "gauge", "Consumer groups that are known.")
+	e.sample(uint64(s.Groups))
+	e.family("penstock_kafka_group_members", "gauge", "Their members.")
+	e.sample(uint64(s.Members))
+	e.family("penstock_kafka_group_offsets", "gauge", "Offsets that they have committed.")
+	e.sample(uint64(s.Offsets))
+	e.family("penstock_kafka_group_memory_bytes", "gauge", "What groups hold in memory, about.")
+	e.sample(uint64(s.Memory))
+	e.family("penstock_kafka_group_log_bytes", "gauge", "What the log of committed offsets takes on disk.")
+	e.sample(uint64(s.LogBytes))
 }
 
 func (e *exposition) shards(s shard.Stats) {

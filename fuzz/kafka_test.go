@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"penstock/appliance/kafka"
+	"penstock/appliance/kafka/group"
 	"penstock/appliance/shard"
 	"penstock/wire"
 )
@@ -20,7 +21,8 @@ import (
 // FuzzKafka sends bytes to the Kafka listener. Whatever they are, it answers or closes the connection, in time, and meets no bug.
 func FuzzKafka(f *testing.F) {
 	server := openKafka(f)
-	for _, key := range []kmsg.Key{kmsg.Produce, kmsg.Fetch, kmsg.ListOffsets, kmsg.Metadata, kmsg.ApiVersions, kmsg.FindCoordinator, kmsg.JoinGroup} {
+	for _, key := range []kmsg.Key{kmsg.Produce, kmsg.Fetch, kmsg.ListOffsets, kmsg.Metadata, kmsg.ApiVersions, kmsg.FindCoordinator, kmsg.JoinGroup,
+		kmsg.SyncGroup, kmsg.Heartbeat, kmsg.LeaveGroup, kmsg.OffsetCommit, kmsg.OffsetFetch, kmsg.DescribeGroups, kmsg.ListGroups, kmsg.DeleteGroups, kmsg.OffsetDelete} {
 		r := key.Request()
 		for v := int16(0); v <= r.MaxVersion(); v++ {
 			r.SetVersion(v)
@@ -52,7 +54,12 @@ func FuzzKafka(f *testing.F) {
 
 // openKafka serves one topic of two shards with some records.
 func openKafka(f *testing.F) *kafka.Server {
-	set, err := shard.Open(shard.Options{Dir: f.TempDir(), Shards: 2, SegmentBytes: 64 << 10})
+	dir := f.TempDir()
+	set, err := shard.Open(shard.Options{Dir: dir, Shards: 2, SegmentBytes: 64 << 10})
+	if err != nil {
+		f.Fatal(err)
+	}
+	groups, err := group.Open(group.Options{Dir: dir, InitialDelay: -1})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -63,14 +70,14 @@ func openKafka(f *testing.F) *kafka.Server {
 	if err := errors.Join(set.Offer(batch, ticket, shard.AckDisk), ticket.Wait(shard.AckTimeout)); err != nil {
 		f.Fatal(err)
 	}
-	server, err := kafka.New(kafka.Options{Addr: "127.0.0.1:0", Set: set, MaxConnections: 1000, ReadTimeout: time.Second, WriteTimeout: time.Second,
+	server, err := kafka.New(kafka.Options{Addr: "127.0.0.1:0", Set: set, Groups: groups, MaxConnections: 1000, ReadTimeout: time.Second, WriteTimeout: time.Second,
 		WaitMax: time.Millisecond, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		f.Fatal(err)
 	}
 	go func() { _ = server.Serve() }() // nil, when it is closed
 	f.Cleanup(func() {
-		if err := errors.Join(server.Close(context.Background()), set.Close(context.Background())); err != nil {
+		if err := errors.Join(server.Close(context.Background()), groups.Close(context.Background()), set.Close(context.Background())); err != nil {
 			f.Error(err)
 		}
 	})

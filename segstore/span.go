@@ -15,13 +15,13 @@ type Span struct {
 	position int64
 }
 
-// SendTo sends the bytes from the file to a socket; ok is false where the file can't do that, and nothing was sent.
-func (s *Span) SendTo(socket syscall.RawConn) (ok bool, err error) {
+// SendTo sends Bytes[from:to] from the file to a socket; ok is false where the file can't do that, and nothing was sent.
+func (s *Span) SendTo(socket syscall.RawConn, from, to int) (ok bool, err error) {
 	sender, ok := s.file.(disk.Sender)
 	if !ok {
 		return false, nil
 	}
-	_, err = sender.SendTo(socket, s.position, int64(len(s.Bytes)))
+	_, err = sender.SendTo(socket, s.position+int64(from), int64(to-from))
 	return true, err
 }
 

@@ -29,6 +29,8 @@ type Options struct {
 	Version string
 	// Ledger tells what became of every record, by wire. It is called from many goroutines. Nil knows no wires.
 	Ledger func() map[string]Account
+	// Deleted is called with each topic that was deleted. Nil does nothing.
+	Deleted func(topic string) error
 	// Ready returns nil, or why the appliance takes no records; its text is shown. Nil asks the Set alone.
 	Ready func() error
 }
@@ -52,6 +54,7 @@ type Server struct {
 	ledger   func() map[string]Account
 	version  string
 	ready    func() error
+	deleted  func(topic string) error
 	listener net.Listener
 	http     http.Server
 	stop     context.CancelFunc // ends the long polls, so that Close need not wait for them
@@ -75,8 +78,11 @@ func New(o Options) (*Server, error) {
 	if o.Ledger == nil {
 		o.Ledger = func() map[string]Account { return map[string]Account{} }
 	}
+	if o.Deleted == nil {
+		o.Deleted = func(string) error { return nil }
+	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{set: o.Set, catalog: o.Catalog, metrics: o.Metrics, ledger: o.Ledger, version: o.Version, ready: o.Ready, listener: listener, stop: stop}
+	s := &Server{set: o.Set, catalog: o.Catalog, metrics: o.Metrics, ledger: o.Ledger, version: o.Version, ready: o.Ready, deleted: o.Deleted, listener: listener, stop: stop}
 	s.http = http.Server{
 		Handler:           newGuard(bound, o.Hosts).wrap(s.routes()),
 		ReadHeaderTimeout: headerTimeout,

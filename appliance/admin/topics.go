@@ -235,6 +235,9 @@ func (s *Server) deleteTopic(w http.ResponseWriter, r *http.Request) {
 	if err == nil && s.catalog.Columns([]byte(name)) != nil {
 		err = s.catalog.SetColumns(name, nil)
 	}
+	if err == nil {
+		err = s.deleted(name)
+	}
 	if err != nil {
 		refuse(w, storeStatus(err), "deleting the topic %q: %v", name, err)
 		return

@@ -1,10 +1,14 @@
 package kafka
 
 import (
+	"cmp"
 	"encoding/binary"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"penstock/appliance/kafka/group"
 )
 
 // api is one kind of request that is understood.
@@ -19,12 +23,22 @@ func (a *api) name() string { return a.key.Name() }
 //
 // Fetch ends before 13 and Metadata before 10, which name topics by IDs that we have not; ListOffsets before 7, which asks for the record of the
 // greatest time.
-var apis = [...]api{
+var apis = append([]api{
 	{kmsg.Produce, 3, 9},
 	{kmsg.Fetch, 4, 12},
 	{kmsg.ListOffsets, 1, 6},
 	{kmsg.Metadata, 0, 9},
+	{kmsg.FindCoordinator, 0, 4},
 	{kmsg.ApiVersions, 0, 3},
+}, ofGroups()...)
+
+// ofGroups is what the coordinator of groups understands.
+func ofGroups() (all []api) {
+	for key, versions := range group.Versions {
+		all = append(all, api{key, versions.Min, versions.Max})
+	}
+	slices.SortFunc(all, func(a, b api) int { return cmp.Compare(a.key, b.key) })
+	return all
 }
 
 // find returns the api's place in apis, -1 when there is none.
@@ -40,10 +54,11 @@ func find(key int16) int {
 // headerMin is the least that a request's header takes: key, version, correlation ID and a null client ID.
 const headerMin = 2 + 2 + 4 + 2
 
-// header is a request's, without the client ID, which nobody here asks for.
+// header is a request's.
 type header struct {
 	key, version int16
 	correlation  int32
+	client       []byte // what it calls itself; of the frame
 }
 
 // readHeader splits a frame of at least headerMin bytes. flexible says whether a version's header has tags.
@@ -56,7 +71,7 @@ func readHeader(frame []byte, flexible func(key, version int16) bool) (h header,
 	if n := max(0, int(client)); client < -1 || n > len(body) {
 		return h, nil, false
 	} else {
-		body = body[n:]
+		h.client, body = body[:n], body[n:]
 	}
 	if flexible(h.key, h.version) {
 		body, ok = skipTags(body)
@@ -126,8 +141,13 @@ func (c *client) answer(frame []byte) error {
 		return c.send(h, c.listOffsets(r))
 	case *kmsg.MetadataRequest:
 		return c.send(h, c.metadata(r))
+	case *kmsg.FindCoordinatorRequest:
+		return c.send(h, c.findCoordinator(r))
 	case *kmsg.ApiVersionsRequest:
 		return c.send(h, versions(r.Version, 0))
+	}
+	if response := c.server.opt.Groups.Handle(c.server.ctx, group.Client{ID: string(h.client), Host: c.host}, r); response != nil {
+		return c.send(h, response)
 	}
 	panic("BUG: " + a.name() + " is in the list and nobody answers it")
 }

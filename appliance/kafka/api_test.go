@@ -72,6 +72,12 @@ func TestMetadata(t *testing.T) {
 		if v == 0 {
 			continue
 		}
+		twice := "a"
+		topic.Topic = &twice
+		r.Topics = []kmsg.MetadataRequestTopic{topic, topic}
+		if got := w.ask(r).(*kmsg.MetadataResponse); len(got.Topics) != 1 || len(got.Topics[0].Partitions) != 3 {
+			t.Errorf("version %d: a topic that was named twice is told as %+v", v, got.Topics)
+		}
 		r.Topics = []kmsg.MetadataRequestTopic{}
 		if got := w.ask(r).(*kmsg.MetadataResponse); len(got.Topics) != 0 {
 			t.Errorf("version %d: no topics were asked for, and told are %+v", v, got.Topics)
@@ -207,6 +213,17 @@ func TestHostile(t *testing.T) {
 	if p := onlyPart(d.dial().ask(fetchOf(12, "t", 0))); len(p.RecordBatches) == 0 {
 		t.Error("nobody is served any more")
 	}
+}
+
+// Who takes nothing of a long answer for the write timeout is cut off, and lets go of the segments.
+func TestWhoTakesNothing(t *testing.T) {
+	d := open(t, 1, func(o *Options) { o.WriteTimeout = 100 * time.Millisecond })
+	d.put("t", numbered(0, 50, 1000)...)
+	w := d.dial()
+	for range 1000 { // 50 MB, which nobody takes
+		w.send(frameOf(fetchOf(12, "t", 0), 7))
+	}
+	waitFor(t, func() bool { return d.server.Stats().Open == 0 })
 }
 
 // Half a frame, and silence: the connection is closed when the time for the rest is over.

@@ -22,6 +22,7 @@ const ownFrame = 4 << 10
 type client struct {
 	server *Server
 	nc     net.Conn
+	host   string          // the peer's address
 	raw    syscall.RawConn // the socket below nc, where nothing stands between the two
 	last   atomic.Bool     // no more frames are read
 
@@ -35,7 +36,7 @@ type client struct {
 var errMalformed = errors.New("malformed")
 
 func newClient(s *Server, nc net.Conn) *client {
-	c := &client{server: s, nc: nc}
+	c := &client{server: s, nc: nc, host: nc.RemoteAddr().(*net.TCPAddr).IP.String()}
 	if socket, ok := nc.(*net.TCPConn); ok {
 		c.raw, _ = socket.SyscallConn() // nil when it is closed already
 	}
@@ -122,11 +123,12 @@ func (c *client) readWithin(buffer []byte, within time.Duration) (n int, err err
 	return io.ReadFull(c.nc, buffer)
 }
 
-// writeChunk is what a client must take within the write timeout: a slow one has as much time as its answer is long.
-const writeChunk = 1 << 20
-
-// sendfileMin is the fewest bytes that are worth a sendfile of their own; what is less goes with its neighbours.
-const sendfileMin = 32 << 10
+const (
+	// writeChunk is what a client must take within the write timeout: a slow one has as much time as its answer is long, one that stands still has not.
+	writeChunk = 1 << 20
+	// sendfileMin is the fewest bytes that are worth a sendfile of their own; what is less goes with its neighbours.
+	sendfileMin = 32 << 10
+)
 
 // write sends an answer's pieces: neighbours with one writev, many batches with a sendfile.
 func (c *client) write(pieces []piece) error {
@@ -134,29 +136,31 @@ func (c *client) write(pieces []piece) error {
 	bytes := 0
 	for i := range pieces {
 		p := &pieces[i]
-		if p.span != nil && len(p.bytes) >= sendfileMin && c.raw != nil {
-			if err := c.writeTogether(together, bytes); err != nil {
+		large := p.span != nil && len(p.bytes) >= sendfileMin && c.raw != nil
+		if large || bytes+len(p.bytes) > writeChunk {
+			if err := c.writeTogether(together); err != nil {
 				return err
 			}
-			together, bytes = together[:0], 0
-			if sent, err := c.sendFile(p.span); sent || err != nil {
-				if err != nil {
-					return err
-				}
+			together, bytes = nil, 0
+		}
+		if large {
+			if sent, err := c.sendFile(p.span); err != nil {
+				return err
+			} else if sent {
 				continue
 			}
 		}
 		together = append(together, p.bytes)
 		bytes += len(p.bytes)
 	}
-	return c.writeTogether(together, bytes)
+	return c.writeTogether(together)
 }
 
-func (c *client) writeTogether(pieces net.Buffers, bytes int) error {
-	if bytes == 0 {
+func (c *client) writeTogether(pieces net.Buffers) error {
+	if len(pieces) == 0 {
 		return nil
 	}
-	if err := c.deadline(bytes); err != nil {
+	if err := c.writeSoon(); err != nil {
 		return err
 	}
 	_, err := pieces.WriteTo(c.nc)
@@ -165,14 +169,19 @@ func (c *client) writeTogether(pieces net.Buffers, bytes int) error {
 
 // sendFile sends batches from their file; sent is false where that can't be done.
 func (c *client) sendFile(span *segstore.Span) (sent bool, err error) {
-	if err := c.deadline(len(span.Bytes)); err != nil {
-		return false, err
+	for from := 0; from < len(span.Bytes); from += writeChunk {
+		if err := c.writeSoon(); err != nil {
+			return false, err
+		}
+		if sent, err = span.SendTo(c.raw, from, min(from+writeChunk, len(span.Bytes))); !sent || err != nil {
+			return sent, err
+		}
 	}
-	return span.SendTo(c.raw)
+	return true, nil
 }
 
-func (c *client) deadline(bytes int) error {
-	return c.nc.SetWriteDeadline(time.Now().Add(c.server.opt.WriteTimeout * time.Duration(1+bytes/writeChunk)))
+func (c *client) writeSoon() error {
+	return c.nc.SetWriteDeadline(time.Now().Add(c.server.opt.WriteTimeout))
 }
 
 // address is where this client is told to come back to.

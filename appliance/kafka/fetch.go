@@ -19,6 +19,7 @@ const fetchMax = 55 << 20
 const (
 	cursorsMax = 256
 	cursorTime = 5 * time.Second
+	partsKept  = 1024 // room for so many parts is kept
 )
 
 // fetch is the answer to one Fetch request in the making. The cursors of its parts pin the segments that its spans are in until it is sent.
@@ -80,6 +81,9 @@ func (f *fetch) let() {
 	}
 	clear(f.parts)
 	f.parts, f.bytes, f.full = f.parts[:0], 0, false
+	if cap(f.parts) > partsKept {
+		f.parts = nil
+	}
 }
 
 // drop closes the cursors that are kept since then or longer.

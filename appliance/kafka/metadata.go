@@ -28,8 +28,10 @@ func (c *client) metadata(r *kmsg.MetadataRequest) kmsg.Response {
 		}
 		return response
 	}
+	told := map[string]bool{} // a topic has many partitions: named over and over, it would cost more than all topics
 	for i := range r.Topics {
-		if name := r.Topics[i].Topic; name != nil {
+		if name := r.Topics[i].Topic; name != nil && !told[*name] {
+			told[*name] = true
 			response.Topics = append(response.Topics, c.topic(*name))
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"penstock/appliance/kafka/group"
 	"penstock/appliance/shard"
 )
 
@@ -18,9 +19,10 @@ type Options struct {
 	Addr           string // host:port; port 0 takes a free one (see Server.Addr)
 	Advertised     string // host:port that clients are told to come back to; "" = the address they came to
 	Set            *shard.Set
+	Groups         *group.Coordinator
 	MaxConnections int
 	ReadTimeout    time.Duration // for a frame to come, once it has begun
-	WriteTimeout   time.Duration // for an answer to be taken, anew for each megabyte of it
+	WriteTimeout   time.Duration // for a megabyte of an answer to be taken
 	WaitMax        time.Duration // of a long poll; 0 = a minute
 	Logger         *slog.Logger
 }
@@ -56,7 +58,7 @@ type Server struct {
 	host     string // advertised; "" = the connection's own
 	port     int32
 	listener net.Listener
-	apis     [len(apis)]atomic.Uint64 // requests, in the order of apis
+	apis     []atomic.Uint64 // requests, in the order of apis
 
 	ctx  context.Context // ends the long polls
 	stop context.CancelFunc
@@ -79,7 +81,7 @@ func New(o Options) (*Server, error) {
 	if o.WaitMax == 0 {
 		o.WaitMax = time.Minute
 	}
-	s := &Server{opt: o, clients: map[*client]struct{}{}}
+	s := &Server{opt: o, apis: make([]atomic.Uint64, len(apis)), clients: map[*client]struct{}{}}
 	if o.Advertised != "" {
 		var err error
 		if s.host, s.port, err = splitAddress(o.Advertised); err != nil {
@@ -147,7 +149,7 @@ func (s *Server) gone(c *client) {
 }
 
 // Close takes no more connections, ends the long polls with what there is, and waits until the answers at work are taken or ctx ends; then
-// it cuts them. Close it before the Set. It may be called more than once, and without Serve.
+// it cuts them. Close it before the groups and the Set. It may be called more than once, and without Serve.
 func (s *Server) Close(ctx context.Context) error {
 	_ = s.listener.Close() // closed twice is closed
 	s.stop()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"go.uber.org/goleak"
 
+	"penstock/appliance/kafka/group"
 	"penstock/appliance/shard"
 	"penstock/wire"
 )
@@ -30,12 +32,17 @@ type door struct {
 func open(t *testing.T, shards int, change func(*Options)) *door {
 	t.Helper()
 	t.Cleanup(func() { goleak.VerifyNone(t) })
-	set, err := shard.Open(shard.Options{Dir: t.TempDir(), Shards: shards, SegmentBytes: 64 << 10, MaxTopics: 100, RetentionBytes: 1 << 20})
+	dir := t.TempDir()
+	set, err := shard.Open(shard.Options{Dir: dir, Shards: shards, SegmentBytes: 64 << 10, MaxTopics: 100, RetentionBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := group.Open(group.Options{Dir: dir, InitialDelay: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	d := &door{T: t, set: set, log: &bytes.Buffer{}}
-	o := Options{Addr: "127.0.0.1:0", Set: set, MaxConnections: 100, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
+	o := Options{Addr: "127.0.0.1:0", Set: set, Groups: groups, MaxConnections: 100, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(d.log, nil))}
 	if change != nil {
 		change(&o)
@@ -50,7 +57,7 @@ func open(t *testing.T, shards int, change func(*Options)) *door {
 		if err := <-served; err != nil {
 			t.Error(err)
 		}
-		if err := set.Close(context.Background()); err != nil {
+		if err := errors.Join(groups.Close(context.Background()), set.Close(context.Background())); err != nil {
 			t.Error(err)
 		}
 		if d.log.Len() > 0 {

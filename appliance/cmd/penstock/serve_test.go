@@ -109,7 +109,7 @@ func TestServe(t *testing.T) {
 	if out := p.stdout.String(); !strings.Contains(out, "8 records of 2 topics in 4 shards") {
 		t.Errorf("the greeting is\n%s", out)
 	}
-	if exit, out, errs := penstock(t, "log", "repair", dir); exit != exitOK || !strings.Contains(out, "repaired: 4 logs") {
+	if exit, out, errs := penstock(t, "log", "repair", dir); exit != exitOK || !strings.Contains(out, "repaired: 5 logs") {
 		t.Errorf("repair: exit %d\n%s%s", exit, out, errs)
 	}
 }

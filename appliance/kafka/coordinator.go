@@ -1,0 +1,27 @@
+package kafka
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// groupsKind is what FindCoordinator calls groups; of transactions there is no coordinator.
+const groupsKind = 0
+
+// findCoordinator sends everybody here.
+func (c *client) findCoordinator(r *kmsg.FindCoordinatorRequest) kmsg.Response {
+	response := kmsg.NewPtrFindCoordinatorResponse()
+	response.Version = r.Version
+	here := kmsg.NewFindCoordinatorResponseCoordinator()
+	here.NodeID = nodeID
+	here.Host, here.Port = c.address()
+	if r.CoordinatorType != groupsKind {
+		here.NodeID, here.Host, here.Port, here.ErrorCode = -1, "", -1, kerr.InvalidRequest.Code
+	}
+	response.NodeID, response.Host, response.Port, response.ErrorCode = here.NodeID, here.Host, here.Port, here.ErrorCode
+	for _, key := range r.CoordinatorKeys {
+		here.Key = key
+		response.Coordinators = append(response.Coordinators, here)
+	}
+	return response
+}
