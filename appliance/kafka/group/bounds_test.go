@@ -118,6 +118,7 @@ func TestMemoryIsBounded(t *testing.T) {
 			}
 		}
 		r.expect("some were refused", refused["join"] > 10 && refused["commit"] > 10, true)
+		r.expect("what was committed before goes on", r.commitSimple("simple 1", "1", 2), ok)
 		pass(time.Hour)
 		for i := range 7 {
 			r.expect("deletion", r.deleteGroup(fmt.Sprint("simple ", i)), ok)

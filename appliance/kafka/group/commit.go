@@ -19,6 +19,7 @@ func (c *Coordinator) offsetCommit(req *kmsg.OffsetCommitRequest) kmsg.Response 
 			changes, resp.Topics = g.commits(req, g.mayCommit(req))
 			if len(changes) > 0 {
 				w = c.store.append(changes...)
+				g.committing++
 			}
 		})
 	} else {
@@ -27,7 +28,11 @@ func (c *Coordinator) offsetCommit(req *kmsg.OffsetCommitRequest) kmsg.Response 
 	if w == nil {
 		return resp
 	}
-	if c.store.wait(w) != nil {
+	err := c.store.wait(w)
+	g.mu.Lock()
+	g.committing--
+	g.mu.Unlock()
+	if err != nil {
 		for i := range resp.Topics {
 			for j := range resp.Topics[i].Partitions {
 				if p := &resp.Topics[i].Partitions[j]; p.ErrorCode == ok {
@@ -83,12 +88,13 @@ func (g *group) commits(req *kmsg.OffsetCommitRequest, code int16) (changes []ch
 			}
 			ch := change{kind: setOffset, group: g.id, partition: partition{topic, p.Partition},
 				offset: offset{at: p.Offset, epoch: p.LeaderEpoch, metadata: metadata, time: now}}
-			if _, old := kept.offsets[ch.partition]; !old {
-				if room--; room < 0 {
-					return kerr.InvalidCommitOffsetSize.Code
-				}
+			more := ch.size() + offsetCost
+			if old, there := kept.offsets[ch.partition]; there {
+				more = int64(max(len(metadata)-len(old.metadata), 0))
+			} else if room--; room < 0 {
+				return kerr.InvalidCommitOffsetSize.Code
 			}
-			if bytes += ch.size() + offsetCost; !g.c.memory.room(bytes) {
+			if bytes += more; more > 0 && !g.c.memory.room(bytes) {
 				return kerr.InvalidCommitOffsetSize.Code
 			}
 			ch.partition.topic, ch.offset.metadata = strings.Clone(topic), strings.Clone(metadata)

@@ -37,6 +37,7 @@ type group struct {
 	mu           sync.Mutex
 	state        state
 	deleting     bool // its deletion is being written: nobody else may do anything with it
+	committing   int  // commits that are being written: they don't count yet, and are not to be swept away
 	generation   int32
 	protocolType string
 	protocol     string // of the generation
@@ -284,4 +285,6 @@ func (g *group) note() {
 }
 
 // vacant says whether there is nobody in the group, nor about to come.
-func (g *group) vacant() bool { return g.state == empty && len(g.pending) == 0 && !g.deleting }
+func (g *group) vacant() bool {
+	return g.state == empty && len(g.pending) == 0 && g.committing == 0 && !g.deleting
+}

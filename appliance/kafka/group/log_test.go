@@ -2,6 +2,7 @@ package group
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -162,6 +163,41 @@ func TestManyRestarts(t *testing.T) {
 		if err := st.close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// What was appended while a sync was failing is lost with the rest, although the next sync, of what came after, succeeds.
+func TestLostBeforeItWasSynced(t *testing.T) {
+	d := disk.NewMem()
+	st := openStoreOn(t, d)
+	commit := func(at int64) *write {
+		return st.append(change{kind: setOffset, group: "g", partition: partition{"t", 0}, offset: offset{at: at}})
+	}
+	if err := st.wait(commit(1)); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("input/output error")
+	var during *write
+	d.Before = func(call, _ string) error {
+		if call != "sync" {
+			return nil
+		}
+		d.Before = nil
+		during = commit(3)
+		return broken
+	}
+	if err := st.wait(commit(2)); !errors.Is(err, broken) {
+		t.Fatalf("the commit that met it: %v", err)
+	}
+	after := st.append(change{kind: setOffset, group: "g", partition: partition{"other", 0}})
+	if err := st.wait(during); !errors.Is(err, segstore.ErrLost) {
+		t.Errorf("the commit of that moment: %v", err)
+	}
+	if err := st.wait(after); err != nil {
+		t.Errorf("the commit after: %v", err)
+	}
+	if at := st.kept["g"].offsets[partition{"t", 0}].at; at != 1 {
+		t.Errorf("committed is %d", at)
 	}
 }
 

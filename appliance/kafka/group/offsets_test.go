@@ -1,13 +1,19 @@
 package group
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"penstock/segstore/disk"
 )
 
 // What was committed is there after a restart, and after a crash, with all that was said of it.
@@ -222,6 +228,60 @@ func TestNoExpiryWhileThereAreMembers(t *testing.T) {
 	}
 }
 
+// What nobody waits for is on disk ten minutes later.
+func TestNothingStaysUnsynced(t *testing.T) {
+	bubble(t, Options{}, func(r *rig) {
+		r.expect("commit", r.commitSimple("g", "t", 1), ok)
+		queued := func() int {
+			r.store.mu.Lock()
+			defer r.store.mu.Unlock()
+			return len(r.store.queue)
+		}
+		r.gather("g", 1)
+		r.expect("there is some", queued() > 0, true)
+		pass(11 * time.Minute)
+		r.expect("queued", queued(), 0)
+	})
+}
+
+// hook is asked before each sync of a file, and says how it ends.
+type hook struct{ atomic.Pointer[func() error] }
+
+func (h *hook) set(f func() error) { h.Store(&f) }
+
+func (h *hook) disk() disk.Disk {
+	return &disk.Trace{Disk: disk.OS{}, Before: func(call, _ string) error {
+		if f := h.Load(); f != nil && call == "sync" {
+			return (*f)()
+		}
+		return nil
+	}}
+}
+
+// What is just being committed is not swept away, although nothing counts yet that its group has.
+func TestNoSweepWhileCommitting(t *testing.T) {
+	var syncs hook
+	bubble(t, Options{Disk: syncs.disk()}, func(r *rig) {
+		n := 0
+		syncs.set(func() error {
+			n++
+			for _, g := range r.list() {
+				g.mu.Lock()
+				if _, all := g.expired(time.Now()); all && g.vacant() {
+					t.Error("the group could be swept")
+				}
+				g.mu.Unlock()
+			}
+			return nil
+		})
+		r.expect("commit", r.commitSimple("g", "t", 1), ok)
+		syncs.Store(nil)
+		r.expect("syncs", n > 0, true)
+		pass(8 * 24 * time.Hour)
+		r.expect("and swept in its time", r.state("g"), "Dead")
+	})
+}
+
 // A clock that was far ahead once does not keep offsets for ever.
 func TestClockSetBack(t *testing.T) {
 	ahead := 1000 * time.Hour * 24
@@ -273,6 +333,71 @@ func TestDeleting(t *testing.T) {
 		r.expect("gone", r.committed("g", "old"), int64(-1))
 		req.Group = "none"
 		r.expect("no such group", r.Handle(t.Context(), Client{}, req).(*kmsg.OffsetDeleteResponse).ErrorCode, kerr.GroupIDNotFound.Code)
+	})
+}
+
+// While a deletion is being written nobody enters the group; when it can't be written the group is there as it was.
+func TestDeletionThatFails(t *testing.T) {
+	var syncs hook
+	bubble(t, Options{Disk: syncs.disk()}, func(r *rig) {
+		r.expect("commit", r.commitSimple("g", "t", 1), ok)
+		broken := errors.New("input/output error")
+		syncs.set(func() error {
+			g, code := r.enter("g", true, 0)
+			if g != nil {
+				g.mu.Unlock()
+			}
+			r.expect("entering meanwhile", code, kerr.CoordinatorLoadInProgress.Code)
+			return broken
+		})
+		r.expect("deletion", r.deleteGroup("g"), kerr.CoordinatorNotAvailable.Code)
+		syncs.Store(nil)
+		r.expect("state", r.state("g"), "Empty")
+		r.expect("offset", r.committed("g", "t"), int64(1))
+		r.expect("commit", r.commitSimple("g", "t", 2), ok)
+		r.close()
+		r.open()
+		r.expect("offset", r.committed("g", "t"), int64(2))
+		r.expect("deletion", r.deleteGroup("g"), ok)
+	})
+}
+
+// A commit that can't be kept is answered so that clients try again, and is not told to anybody.
+func TestCommitThatFails(t *testing.T) {
+	var syncs hook
+	var told bytes.Buffer
+	bubble(t, Options{Disk: syncs.disk(), Logger: slog.New(slog.NewTextHandler(&told, nil))}, func(r *rig) {
+		r.expect("commit", r.commitSimple("g", "t", 1), ok)
+		syncs.set(func() error { return errors.New("input/output error") })
+		for range 10 {
+			r.expect("commit", r.commitSimple("g", "t", 2), kerr.CoordinatorNotAvailable.Code)
+			r.expect("offset", r.committed("g", "t"), int64(1))
+		}
+		r.expect("told", strings.Count(told.String(), "could not be kept"), 1)
+		syncs.Store(nil)
+		r.expect("commit", r.commitSimple("g", "t", 3), ok)
+		r.expect("offset", r.committed("g", "t"), int64(3))
+	})
+}
+
+// Of members that are no consumers nobody knows what they read: nothing is taken back under them.
+func TestOffsetDeleteUnderOtherMembers(t *testing.T) {
+	bubble(t, Options{InitialDelay: -1}, func(r *rig) {
+		r.expect("commit", r.commitSimple("g", "t", 1), ok)
+		m := r.consumer("g")
+		join := m.joinRequest()
+		join.Version, join.ProtocolType = 3, "connect"
+		resp := start[*kmsg.JoinGroupResponse](r, join)
+		pass(0)
+		r.expect("joined", resp.answer(r).ErrorCode, ok)
+		req := kmsg.NewPtrOffsetDeleteRequest()
+		req.Group = "g"
+		req.Topics = []kmsg.OffsetDeleteRequestTopic{{Topic: "t", Partitions: []kmsg.OffsetDeleteRequestTopicPartition{{Partition: 0}}}}
+		r.expect("answer", r.Handle(t.Context(), Client{}, req).(*kmsg.OffsetDeleteResponse).ErrorCode, kerr.NonEmptyGroup.Code)
+		pass(20 * time.Minute)
+		r.expect("offset", r.committed("g", "t"), int64(1))
+		r.expect("answer", r.Handle(t.Context(), Client{}, req).(*kmsg.OffsetDeleteResponse).ErrorCode, ok)
+		r.expect("offset", r.committed("g", "t"), int64(-1))
 	})
 }
 

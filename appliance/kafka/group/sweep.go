@@ -101,6 +101,7 @@ func (g *group) endDelete(w *write) int16 {
 
 // TopicDeleted forgets what was committed for a topic: its records' offsets are gone, and another of its name begins with others.
 func (c *Coordinator) TopicDeleted(topic string) error {
+	c.store.flush() // what has been appended counts then, and is found
 	var writes []*write
 	for _, g := range c.list() {
 		var changes []change
