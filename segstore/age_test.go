@@ -107,6 +107,23 @@ func TestAgeOfWhatWasNotReported(t *testing.T) {
 	}
 }
 
+// Starts that add nothing make nothing younger, however many there are.
+func TestAgeOverSeveralKills(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	f.addSynced(0, 5)
+	added := f.now
+	for range 3 {
+		f.now += hour
+		f.disk = f.disk.(*disk.Mem).Killed()
+		f.reopen()
+	}
+	f.must(f.RollOlder(f.now + 1))
+	f.must(f.Background())
+	if newest, _, ok := f.Oldest(); newest != added || !ok {
+		t.Errorf("the last record came at %d, not at %d", added, newest)
+	}
+}
+
 // A segment from the future, stamped by a retention clock that was lost since, is as young as the first start that finds it: it does
 // not stay until the clock gets there, and neither do those behind it.
 func TestAgeFromTheFuture(t *testing.T) {

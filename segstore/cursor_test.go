@@ -301,6 +301,13 @@ func TestPagesThatCantBeRead(t *testing.T) {
 	if want := []span{{0, first}, {behind, next + 4}}; fmt.Sprint(there) != fmt.Sprint(want) || fmt.Sprint(lost) != fmt.Sprint([]span{{first, behind}}) {
 		t.Errorf("there is %v, want %v; lost %v", there, want, lost)
 	}
+	offsets, _ := indexPaths(s.path)
+	f.must(f.disk.Remove(offsets))
+	s.maxTime = neverTime // as after a start: it is read from the index, or the heads
+	var fault *faultError
+	if at, err := f.OffsetAt(0); at != 0 || !errors.As(err, &fault) {
+		t.Errorf("a search where no times are known and heads can't be read gave %d, %v", at, err)
+	}
 	f.must(syscall.Mprotect(s.data[from:to], syscall.PROT_READ))
 	s.unpin()
 	f.must(f.Close())

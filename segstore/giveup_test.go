@@ -2,6 +2,7 @@ package segstore
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"penstock/segstore/disk"
@@ -317,6 +318,9 @@ func TestGivenUpTwiceBehindAFileWithoutItsMark(t *testing.T) {
 	}
 	if err := f.tryAdd(8, 9); !errors.Is(err, errIO) {
 		t.Fatalf("adding behind what nobody has noted gave %v", err)
+	}
+	if found := kinds(f.findings); !strings.Contains(found, "given up 4-4") {
+		t.Errorf("nobody is told that a crash may bring it back: %q", found)
 	}
 	d.Before = nil
 	f.addSynced(8, 10)

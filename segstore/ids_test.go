@@ -275,6 +275,9 @@ func TestUnlistedSince(t *testing.T) {
 	}
 	f.addSynced(0, 4)
 	expect("no IDs", 0, false)
+	if n := len(f.IDs()); n != 0 {
+		t.Errorf("%d segments have IDs", n)
+	}
 	f.addWithIDs(4, 8)
 	expect("IDs", 1000, true)
 	f.now = 2000

@@ -50,6 +50,7 @@ func TestNextSegmentIsReadiedAhead(t *testing.T) {
 	f.must(f.Background())
 	expect("less than half full again", 3, 2)
 	f.must(f.Sync())
+	expect("a sealed one is on disk, and to be finished", 4, 2)
 	f.holds(span{0, n})
 }
 

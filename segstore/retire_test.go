@@ -129,4 +129,10 @@ func TestOnlyWhatWasSetAsideGoes(t *testing.T) {
 	if after := d.Paths(); !slices.Equal(after, before) {
 		t.Fatalf("of\n%s\nthere is left\n%s", before, after)
 	}
+	d.Put(segmentPath(f.dir, 0)+cutSuffix, []byte("cut off"))
+	f.must(d.SetTime(segmentPath(f.dir, 0)+cutSuffix, f.now+1)) // from the future
+	d.Before = (&failing{call: "set time", on: true}).before
+	if err := f.RetireAside(f.now); !errors.Is(err, errIO) {
+		t.Fatalf("what could not be made young gave %v", err)
+	}
 }

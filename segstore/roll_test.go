@@ -19,7 +19,13 @@ func TestPowerCutBehindARollLeavesNoHole(t *testing.T) {
 		f.add(next, next+3)
 	}
 	d := f.disk.(*disk.Mem)
-	g := openLog(t, d.Crash(func(int) bool { return true }, func(string, int) bool { return false }), testOptions())
+	d = d.Crash(func(int) bool { return true }, func(string, int) bool { return false })
+	var found []Finding
+	f.must((&verifier{disk: d, dir: f.dir, sum: new(Summary), report: func(f Finding) { found = append(found, f) }}).log())
+	if len(found) > 0 && found[0].Kind != TornTail {
+		t.Errorf("verify found %v", found)
+	}
+	g := openLog(t, d, testOptions())
 	g.survivors(3, next)
 }
 

@@ -42,6 +42,15 @@ func TestSearchUpToTheZeros(t *testing.T) {
 		if at, offset, ok := findSound(data, 0, 10, -1, -1); at != 100 || offset != 11 || !ok {
 			t.Errorf("with ID %v: at %d there is %d, %v", id, at, offset, ok)
 		}
+		for _, base := range []int64{9, 10, 13, 14} { // a record is due from 10 on, and the segment behind begins at 14
+			one := slices.Concat(bytes.Repeat([]byte{0xaa}, 100), batch(base), make([]byte, 500))
+			if _, offset, ok := findSound(one, 0, 10, 14, -1); ok != (base >= 10 && base < 14) || ok && offset != base {
+				t.Errorf("with ID %v: a batch of offset %d before 14 is found: %v", id, base, ok)
+			}
+			if _, _, ok := findSound(one, 0, 10, -1, -1); ok != (base >= 10) {
+				t.Errorf("with ID %v: a batch of offset %d is found: %v", id, base, ok)
+			}
+		}
 		for name, tail := range map[string][]byte{"another byte": {7}, "a batch that does not follow": batch(20)} {
 			spoilt := slices.Concat(data[:len(data)-500], tail, make([]byte, 500))
 			if at, _, ok := findSound(spoilt, 0, 10, 14, -1); ok && at == 100 {

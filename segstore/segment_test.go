@@ -148,3 +148,19 @@ func TestIndexFromHeads(t *testing.T) {
 		}
 	}
 }
+
+// Memory that can't be unmapped is nothing to go on with.
+func TestUnmappingFails(t *testing.T) {
+	d := disk.NewMem()
+	f := threeSegments(t, d)
+	f.reopen()
+	s := f.list()[0]
+	f.must(s.pin(d))
+	d.Before = (&failing{call: "unmap", on: true}).before
+	defer func() {
+		if recover() == nil {
+			t.Error("the process went on")
+		}
+	}()
+	s.unpin()
+}
