@@ -156,6 +156,7 @@ func TestTopicDeleted(t *testing.T) {
 			r.commitSimple(group, "gone", 1)
 			r.commitSimple(group, "there", 2)
 		}
+		r.store.append(change{kind: setOffset, group: "a", partition: partition{"gone", 1}}) // and is not on disk yet
 		if err := r.TopicDeleted("gone"); err != nil {
 			t.Fatal(err)
 		}
@@ -163,6 +164,7 @@ func TestTopicDeleted(t *testing.T) {
 		r.open()
 		for _, group := range []string{"a", "b"} {
 			r.expect("gone", r.committed(group, "gone"), int64(-1))
+			r.expect("gone", r.fetch(8, group, "gone", 1).Offset, int64(-1))
 			r.expect("there", r.committed(group, "there"), int64(2))
 		}
 	})

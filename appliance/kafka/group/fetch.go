@@ -71,7 +71,6 @@ func (c *Coordinator) fetchGroup(req kmsg.OffsetFetchRequestGroup, room *int) km
 		for _, t := range topics {
 			topic := kmsg.NewOffsetFetchResponseGroupTopic()
 			topic.Topic = t.Topic
-			*room -= len(t.Topic)
 			for _, id := range t.Partitions {
 				entry := fetched(kept, partition{t.Topic, id}, room)
 				if answer.ErrorCode != ok {
