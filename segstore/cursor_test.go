@@ -74,6 +74,11 @@ func TestSearchOfAFailingDisk(t *testing.T) {
 		d := disk.NewMem()
 		f := threeSegments(t, d)
 		f.reopen()
+		if kind != "" { // the times become known
+			if at, err := f.OffsetAt(1 << 40); at != inAll || err != nil {
+				t.Fatalf("searching gave %d, %v", at, err)
+			}
+		}
 		d.Before = func(call, path string) error {
 			if call == "open read-only" && (kind == "" || path == segmentPath(f.dir, perSegment)) {
 				return errIO
