@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -82,4 +83,31 @@ func TestManyAtOnce(t *testing.T) {
 func offsetOf(c *Coordinator, group, topic string, id int32) (at int64) {
 	c.store.look(group, func(g *keptGroup) { at = g.offsets[partition{topic, id}].at })
 	return at
+}
+
+// Who has found a group that is deleted just then does not enter it, but the one that comes after.
+func TestEnteringWhatIsDeleted(t *testing.T) {
+	c, err := Open(Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, _ := c.enter("g", true, 0)
+	entered := make(chan *group)
+	go func() {
+		found, _ := c.enter("g", true, 0)
+		found.mu.Unlock()
+		entered <- found
+	}()
+	time.Sleep(10 * time.Millisecond) // it has found the group, and waits; or will find another
+	c.mu.Lock()
+	delete(c.groups, "g")
+	c.mu.Unlock()
+	g.die()
+	g.mu.Unlock()
+	if found := <-entered; found == g || found.state != empty {
+		t.Error("a dead group was entered")
+	}
+	if err := c.Close(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 }
