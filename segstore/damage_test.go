@@ -233,6 +233,8 @@ func TestSumsOfRepair(t *testing.T) {
 	f.addSynced(0, 4)
 	f.must(f.Close())
 	size := f.Size()
+	f.must(f.disk.MakeDir(filepath.Join(data, "topics", "notes")))
+	f.must(disk.WriteWhole(f.disk, filepath.Join(data, "topics", "notes", "readme"), []byte("no log")))
 	logs, err := FindLogs(data)
 	if err != nil || !slices.Equal(logs, []string{dir, other}) {
 		t.Fatalf("found %v, %v", logs, err)

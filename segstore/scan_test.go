@@ -51,6 +51,15 @@ func TestSearchUpToTheZeros(t *testing.T) {
 				t.Errorf("with ID %v: a batch of offset %d is found: %v", id, base, ok)
 			}
 		}
+		far := slices.Concat(bytes.Repeat([]byte{0xaa}, 100), batch(5000), make([]byte, 500))
+		if _, _, ok := findSound(far, 0, 10, -1, -1); ok {
+			t.Errorf("with ID %v: believed an offset that so few bytes can't come to", id)
+		}
+		for next, sound := range map[int64]bool{-1: false, 12: true, 13: false} { // it stands where 10 is due, so its offset may be what is damaged
+			if _, _, ok := findSound(slices.Concat(batch(11), make([]byte, 500)), 0, 10, next, -1); ok != sound {
+				t.Errorf("with ID %v: the batch 11 in the place of 10, before %d, is believed: %v", id, next, ok)
+			}
+		}
 		for name, tail := range map[string][]byte{"another byte": {7}, "a batch that does not follow": batch(20)} {
 			spoilt := slices.Concat(data[:len(data)-500], tail, make([]byte, 500))
 			if at, _, ok := findSound(spoilt, 0, 10, 14, -1); ok && at == 100 {
@@ -122,6 +131,9 @@ func TestPageThatAStartCantRead(t *testing.T) {
 		}
 		f.addSynced(next, next+4)
 		f.must(f.Close())
+		if size, err := fileSize(disk.OS{}, segmentPath(f.dir, 0)); err != nil || size != SegmentBytesMin {
+			t.Errorf("page %d: the file was cut to %d bytes, %v", page, size, err)
+		}
 		f.disk = disk.OS{}
 		f.reopen()
 		f.quiet()
@@ -131,4 +143,25 @@ func TestPageThatAStartCantRead(t *testing.T) {
 		}
 		f.must(f.Close())
 	}
+}
+
+// The same in a tail that nobody was told is safe: it is cut where the page begins, and nothing is written to it.
+func TestPageOfATornTailThatCantBeRead(t *testing.T) {
+	f := openLog(t, nil, testOptions())
+	f.addSynced(0, 4)
+	kept := int64(0)
+	for n := int64(4); f.pos < 10*pageBytes-500; n += 4 {
+		if f.add(n, n+4); f.pos <= 5*pageBytes {
+			kept = n + 4
+		}
+	}
+	f.disk = &badPage{at: 5 * pageBytes}
+	f.reopen()
+	if found := kinds(f.findings); found != fmt.Sprintf("gap; torn tail %d-%d", kept, kept) {
+		t.Errorf("found %q", found)
+	}
+	f.holds(span{0, kept})
+	f.addSynced(kept, kept+4)
+	f.holds(span{0, kept + 4})
+	f.must(f.Close())
 }
