@@ -93,6 +93,13 @@ func TestRecordsThatAreNone(t *testing.T) {
 			t.Errorf("%s: and then %v", c.name, again)
 		}
 	}
+	records := Records{rest: slices.Concat(good, good), left: 1} // there are as many as the head says, whatever stands behind them
+	if _, ok := records.Next(); !ok {
+		t.Error("the first is not there")
+	}
+	if r, ok := records.Next(); ok {
+		t.Errorf("behind the last there is %+v", r)
+	}
 	key, rest, ok := readBytes(slices.Concat(varint(2), []byte("abc")))
 	if !ok || string(key) != "ab" || cap(key) != 2 || string(rest) != "c" {
 		t.Errorf("%q of room for %d, then %q", key, cap(key), rest)

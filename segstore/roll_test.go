@@ -103,3 +103,13 @@ func TestMarkOfASegmentOfWholePages(t *testing.T) {
 		t.Fatalf("verify: %+v", sum)
 	}
 }
+
+// A file that is cut to its batches never has whole pages, as those have that were not; an empty one has nothing.
+func TestTrimmedSize(t *testing.T) {
+	for end, want := range map[int64]int64{0: 0, 1: 1, pageBytes - 1: pageBytes - 1, pageBytes: pageBytes + 1, pageBytes + 1: pageBytes + 1,
+		3 * pageBytes: 3*pageBytes + 1} {
+		if got := trimmedSize(end); got != want {
+			t.Errorf("batches up to byte %d: cut to %d bytes, want %d", end, got, want)
+		}
+	}
+}
