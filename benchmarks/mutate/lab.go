@@ -203,7 +203,8 @@ func (l *lab) build(ctx context.Context, program string, flags ...string) error 
 func (l *lab) run(ctx context.Context, program string, number int, limit cost, flags ...string) (cost, []byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit.clock+10*time.Second) // a runtime that is stuck does not end by itself
 	defer cancel()
-	shell := fmt.Sprintf(`ulimit -v %d; ulimit -t %.0f; exec "$0" "$@"`, memoryLimit, math.Ceil(limit.processor.Seconds()))
+	processor := 1 + 1.25*limit.processor.Seconds() // more, as the kernel's count for the limit may run ahead of the one that it reports
+	shell := fmt.Sprintf(`ulimit -v %d; ulimit -t %.0f; exec "$0" "$@"`, memoryLimit, math.Ceil(processor))
 	args := append([]string{"-c", shell, program, "-test.timeout=" + limit.clock.String()}, l.flags...)
 	test := exec.CommandContext(ctx, "sh", append(args, flags...)...)
 	test.Dir = l.p.Dir
@@ -295,7 +296,8 @@ func (l *lab) play(ctx context.Context, r round, program string, number int, o *
 	case err == nil:
 	case !errors.As(err, &exit):
 		return err
-	case bytes.Contains(out, []byte("panic: test timed out")), took.clock > limit.clock, took.processor >= limit.processor:
+	case bytes.Contains(out, []byte("panic: test timed out")), took.clock > limit.clock,
+		took.processor >= limit.processor-time.Second: // the kernel counts in whole seconds, and its KILL says nothing
 		o.Result, o.By = hung, strings.Join(allOf(running, out), " ")
 	default:
 		o.Result, o.By = killed, strings.Join(allOf(failing, out), " ")
