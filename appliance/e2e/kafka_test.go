@@ -183,3 +183,33 @@ func fetched(reader *kgo.Client, shard int32, offset int64, value string) error 
 	}
 	return nil
 }
+
+// The console consumer of Apache Kafka reads a topic, as a member of a group, and one shard by itself.
+func TestClientKafkaConsole(t *testing.T) {
+	s := start(t, t.TempDir(), "--kafka", "127.0.0.1:0", "--shards", "3")
+	const n, idle = 600, 20 * time.Second
+	var sent []string
+	for i := range n {
+		sent = append(sent, fmt.Sprintf(`{"n":%d,"text":"%s"}`, 1000+i, strings.Repeat("ö", i%100)))
+	}
+	for from := 0; from < n; from += 100 {
+		if status, body := s.post("clicks", strings.Join(sent[from:from+100], "\n")); status != http.StatusAccepted {
+			t.Fatal(status, body)
+		}
+	}
+	got := consoleConsumer(t, s.Kafka, "clicks", n, idle)
+	slices.Sort(got)
+	if !slices.Equal(got, sent) {
+		t.Errorf("as a member it prints %d lines, not the %d events that were sent", len(got), n)
+	}
+	there := 0
+	for shard := range 3 {
+		end := int(s.metric(fmt.Sprintf(`penstock_log_readable_offset{topic="clicks",shard="%d"}`, shard)))
+		if end > 0 && there == 0 { // one is enough: each start of Java costs seconds
+			there = len(consoleConsumer(t, s.Kafka, "clicks", end, idle, "--partition", strconv.Itoa(shard)))
+			if there != end {
+				t.Errorf("of shard %d it prints %d lines of %d", shard, there, end)
+			}
+		}
+	}
+}
