@@ -14,7 +14,6 @@ type encoder struct {
 	flexible bool
 }
 
-func (e *encoder) int8(v int8)   { e.out = append(e.out, byte(v)) }
 func (e *encoder) int16(v int16) { e.out = binary.BigEndian.AppendUint16(e.out, uint16(v)) }
 func (e *encoder) int32(v int32) { e.out = binary.BigEndian.AppendUint32(e.out, uint32(v)) }
 func (e *encoder) int64(v int64) { e.out = binary.BigEndian.AppendUint64(e.out, uint64(v)) }
