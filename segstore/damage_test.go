@@ -268,3 +268,32 @@ func TestTopicShard(t *testing.T) {
 		}
 	}
 }
+
+// A segment whose damage could not be moved out of it is never written to again, though there is room in it.
+func TestDamagedSegmentIsNotWrittenTo(t *testing.T) {
+	d := disk.NewMem()
+	f := openLog(t, d, testOptions())
+	for n := int64(0); n < 160; n += 4 {
+		f.addSynced(n, n+4)
+	}
+	left := d.Killed()
+	path := segmentPath(f.dir, 0)
+	content := bytes.Clone(left.File(path).Bytes())
+	for at, i := int64(0), 0; readHeader(content[at:]).magic == magic; i++ {
+		size := readHeader(content[at:]).size
+		if i%2 == 1 && i < 38 { // more often than a start splits
+			content[at+70] ^= 1
+		}
+		at += size
+	}
+	left.Put(path, content)
+	g := &fixture{TB: t, disk: left, dir: f.dir, options: f.options, now: f.now, readAll: true}
+	g.reopen()
+	list := g.list()
+	last := list[len(list)-1]
+	before := bytes.Clone(left.File(last.path).Bytes())
+	g.addSynced(160, 164)
+	if last.path == g.list()[len(g.list())-1].path || !bytes.Equal(left.File(last.path).Bytes(), before) {
+		t.Errorf("%s was written to", last.path)
+	}
+}

@@ -2,6 +2,7 @@ package segstore
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -231,6 +232,49 @@ func TestTornRollThatCantBeSetAside(t *testing.T) {
 	}
 	f.disk = d.Killed()
 	f.reopen()
+	f.survivors(3, next)
+}
+
+// What is set aside behind a torn roll is told, and it is on disk that it is before the log opens: come back after a power cut, it would look
+// like records that were lost.
+func TestTornRollIsSetAsideOnDisk(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	f.add(0, 3)
+	f.must(f.Sync())
+	next := int64(3)
+	for ; len(f.list()) == 1; next += 3 {
+		f.add(next, next+3)
+	}
+	behind := f.list()[1].path
+	torn := f.disk.(*disk.Mem).Crash(func(int) bool { return true }, func(string, int) bool { return false })
+	d := torn.Killed()
+	renamed := false
+	var between []string
+	d.Before = func(call, path string) error {
+		switch {
+		case call == "rename" && path == behind:
+			renamed = true
+		case call == "sync dir" && path == f.dir && renamed:
+			renamed = false // it fails once
+			return errIO
+		case renamed:
+			between = append(between, call+" "+path)
+		}
+		return nil
+	}
+	f.disk = d
+	if err := f.tryOpen(); !errors.Is(err, errIO) {
+		t.Fatalf("opening gave %v", err)
+	}
+	if want := []string{"set time " + behind + cutSuffix}; !slices.Equal(between, want) {
+		t.Errorf("before it was on disk there came %v", between)
+	}
+	f.disk = torn
+	f.findings = nil
+	f.reopen()
+	if !slices.ContainsFunc(f.findings, func(found Finding) bool { return found.Path == behind && found.Kind == TornTail && found.Bytes > 0 }) {
+		t.Errorf("nobody was told of %s: %v", behind, f.findings)
+	}
 	f.survivors(3, next)
 }
 
