@@ -212,3 +212,13 @@ func TestAgeOfWhatIsSetAside(t *testing.T) {
 		t.Fatal("it stays for good")
 	}
 }
+
+// Nothing is from the future: a finished segment whose file says so is of now, and goes in its time, not in the time of the clock that was wrong.
+func TestFinishedSegmentOfTheFuture(t *testing.T) {
+	f := threeSegments(t, disk.NewMem())
+	f.must(f.disk.SetTime(segmentPath(f.dir, 0), f.now+1_000_000))
+	f.reopen()
+	if removed, err := f.Retire(f.now + 1); removed != 2 || err != nil {
+		t.Errorf("%d of the 2 finished segments were removed, %v", removed, err)
+	}
+}
