@@ -113,3 +113,25 @@ func TestTrimmedSize(t *testing.T) {
 		}
 	}
 }
+
+// A segment that lost its mark, and its end, long ago: what stands behind it is not of the last run, so it was acknowledged, and stays.
+func TestRotBeforeSegmentsOfEarlierRunsIsDamage(t *testing.T) {
+	d := disk.NewMem()
+	f := threeSegments(t, d)
+	for range 2 { // runs since
+		f.reopen()
+		f.must(f.Close())
+	}
+	path := segmentPath(f.dir, 0)
+	content := bytes.Clone(d.File(path).Bytes())
+	last := int64(0)
+	for h := readHeader(content); h.next() < perSegment; h = readHeader(content[last:]) {
+		last += h.size
+	}
+	content[last+70] ^= 1
+	content = append(content, make([]byte, pageBytes-len(content)%pageBytes)...)
+	d.Put(path, content)
+	f.findings = nil
+	f.openAll(true)
+	f.holds(span{0, perSegment - perBatch}, span{perSegment, inAll})
+}
