@@ -164,3 +164,25 @@ func TestUnmappingFails(t *testing.T) {
 	}()
 	s.unpin()
 }
+
+// A batch of one record is a batch: the walk goes on behind it.
+func TestWalkOverSingleRecords(t *testing.T) {
+	f := openLog(t, disk.NewMem(), testOptions())
+	for n := int64(0); n < 5; n++ {
+		f.addSynced(n, n+1)
+	}
+	s := f.list()[0]
+	_, want := walkIndex(s.data[:s.filled.Load()], 0)
+	last := int64(0)
+	for c := f.Cursor(0); ; {
+		b, err := c.Next()
+		if err != nil {
+			c.Close()
+			break
+		}
+		last = max(last, b.MaxTime())
+	}
+	if want != last || last == 0 {
+		t.Errorf("the greatest time is %d, and the walk finds %d", last, want)
+	}
+}
