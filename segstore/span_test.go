@@ -3,6 +3,8 @@ package segstore
 import (
 	"bytes"
 	"errors"
+	"io"
+	"net"
 	"testing"
 
 	"penstock/segstore/disk"
@@ -79,5 +81,62 @@ func TestSpanEndsBeforeDamage(t *testing.T) {
 	}
 	if s, err := c.NextSpan(1 << 20); err != nil || s.Next != 40 {
 		t.Fatalf("then to %d, %v", s.Next, err)
+	}
+}
+
+// A part of a span goes from the file to a socket as it is, and a socket that is closed is an error; a file in memory can't do that.
+func TestSpanToASocket(t *testing.T) {
+	f := openLog(t, nil, testOptions())
+	f.addSynced(0, 50)
+	f.addSynced(50, 100)
+	c := f.Cursor(50)
+	defer c.Close()
+	s, err := c.NextSpan(1 << 20)
+	f.must(err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	f.must(err)
+	defer l.Close()
+	from, err := net.Dial("tcp", l.Addr().String())
+	f.must(err)
+	to, err := l.Accept()
+	f.must(err)
+	defer to.Close()
+	raw, err := from.(*net.TCPConn).SyscallConn()
+	f.must(err)
+	if ok, err := s.SendTo(raw, 3, len(s.Bytes)-2); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	f.must(from.Close())
+	got, err := io.ReadAll(to)
+	f.must(err)
+	if !bytes.Equal(got, s.Bytes[3:len(s.Bytes)-2]) {
+		t.Errorf("%d bytes came, not those of the span", len(got))
+	}
+	if ok, err := s.SendTo(raw, 0, 1); !ok || err == nil {
+		t.Errorf("to a closed socket: %v, %v", ok, err)
+	}
+	g := openLog(t, disk.NewMem(), testOptions())
+	g.addSynced(0, 3)
+	inMemory := g.Cursor(0)
+	defer inMemory.Close()
+	s, err = inMemory.NextSpan(1)
+	g.must(err)
+	if ok, err := s.SendTo(raw, 0, 1); ok || err != nil {
+		t.Errorf("from memory: %v, %v", ok, err)
+	}
+}
+
+// A start removes what was being made when the last run ended, and knows its directory.
+func TestWhatWasBeingMadeIsRemoved(t *testing.T) {
+	d := disk.NewMem()
+	f := threeSegments(t, d)
+	path := f.dir + "/00000000000000000000.gap" + temporarySuffix
+	d.Put(path, []byte("half"))
+	f.reopen()
+	if d.File(path) != nil {
+		t.Error("it is still there")
+	}
+	if f.Dir() != f.dir {
+		t.Errorf("the directory is %s", f.Dir())
 	}
 }
