@@ -180,3 +180,17 @@ func batchAt(content []byte, at int) (base int64) {
 		pos += h.size
 	}
 }
+
+// Repair counts the records that are there, not those that retention has removed.
+func TestRepairCountsWhatIsKept(t *testing.T) {
+	f := openLog(t, nil, testOptions())
+	f.addSynced(0, 10)
+	f.must(f.RollOlder(f.now + 1))
+	f.addSynced(10, 13)
+	f.must(f.Background())
+	f.must(f.DropOldest())
+	f.must(f.Close())
+	if sum, err := Repair(f.dir, nil); err != nil || sum.Records != 3 || sum.Segments != 1 {
+		t.Errorf("%+v, %v", sum, err)
+	}
+}
