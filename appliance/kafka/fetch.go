@@ -26,6 +26,7 @@ const (
 type fetch struct {
 	parts []part
 	kept  map[*segstore.Log]keptCursor // of the requests before
+	asked map[*segstore.Log]bool       // by the one at work
 	bytes int                          // of all spans
 	full  bool                         // there is more, which has no room in the answer
 }
@@ -68,9 +69,7 @@ func (f *fetch) let() {
 		if p.cursor == nil {
 			continue
 		}
-		if older, twice := f.kept[p.log]; twice {
-			older.Close()
-		} else if len(f.kept) >= cursorsMax {
+		if len(f.kept) >= cursorsMax {
 			p.cursor.Close()
 			continue
 		}
@@ -112,6 +111,10 @@ func (f *fetch) at(log *segstore.Log, offset int64) *segstore.Cursor {
 // collect reads what every partition has. settled: there is an error to tell, nothing to wait for, or no room for more.
 func (f *fetch) collect(c *client, r *kmsg.FetchRequest) (settled bool) {
 	f.let()
+	if f.asked == nil {
+		f.asked = map[*segstore.Log]bool{}
+	}
+	clear(f.asked)
 	left := min(int(r.MaxBytes), fetchMax)
 	for i := range r.Topics {
 		topic := &r.Topics[i]
@@ -133,6 +136,10 @@ func (f *fetch) read(p *part, most int) (code int16) {
 	if p.log == nil {
 		return kerr.UnknownTopicOrPartition.Code
 	}
+	if f.asked[p.log] { // named over and over, one partition would cost more than all there are
+		return kerr.InvalidRequest.Code
+	}
+	f.asked[p.log] = true
 	p.first, p.end = p.log.First(), p.log.Next()
 	switch {
 	case p.from < p.first || p.from > p.end:

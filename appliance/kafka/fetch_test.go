@@ -183,6 +183,35 @@ func TestWhatAFetchIsTold(t *testing.T) {
 	}
 }
 
+// A partition that is named twice is answered once, as with Kafka: reading and searching are not to be multiplied by a request.
+func TestNamedTwice(t *testing.T) {
+	d := open(t, 2, nil)
+	d.put("t", numbered(0, 100, 100)...)
+	w := d.dial()
+	r := fetchOf(12, "t", 0)
+	r.Topics[0].Partitions = append(r.Topics[0].Partitions, r.Topics[0].Partitions[0], r.Topics[0].Partitions[0])
+	r.Topics[0].Partitions[2].Partition = 1
+	r.Topics = append(r.Topics, r.Topics[0])
+	for range 2 { // the second one goes on with cursors that were kept
+		got := w.ask(r).(*kmsg.FetchResponse)
+		for i, want := range []bool{true, false, true, false, false, false} {
+			p := &got.Topics[i/3].Partitions[i%3]
+			if (len(p.RecordBatches) > 0) != want || (p.ErrorCode == 0) != want || !want && p.ErrorCode != kerr.InvalidRequest.Code {
+				t.Errorf("entry %d: %d bytes, %v", i, len(p.RecordBatches), kerr.ErrorForCode(p.ErrorCode))
+			}
+		}
+	}
+	list := kmsg.NewPtrListOffsetsRequest()
+	list.SetVersion(6)
+	topic := kmsg.NewListOffsetsRequestTopic()
+	topic.Topic, topic.Partitions = "t", make([]kmsg.ListOffsetsRequestTopicPartition, 2)
+	list.Topics = append(list.Topics, topic)
+	told := w.ask(list).(*kmsg.ListOffsetsResponse).Topics[0].Partitions
+	if told[0].ErrorCode != 0 || told[1].ErrorCode != kerr.InvalidRequest.Code || told[1].Offset != -1 {
+		t.Errorf("%+v", told)
+	}
+}
+
 // A consumer whose bounds are smaller than the next batch gets that batch all the same, but only as the first of an answer.
 func TestTooLargeForTheBounds(t *testing.T) {
 	d := open(t, 2, nil)

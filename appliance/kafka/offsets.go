@@ -19,21 +19,26 @@ const (
 func (c *client) listOffsets(r *kmsg.ListOffsetsRequest) kmsg.Response {
 	response := kmsg.NewPtrListOffsetsResponse()
 	response.Version = r.Version
+	told := map[*segstore.Log]bool{} // a search by time is no small thing: it is done once for a partition
 	for i := range r.Topics {
 		asked := &r.Topics[i]
-		told := kmsg.NewListOffsetsResponseTopic()
-		told.Topic = asked.Topic
+		topic := kmsg.NewListOffsetsResponseTopic()
+		topic.Topic = asked.Topic
 		for j := range asked.Partitions {
 			p := kmsg.NewListOffsetsResponseTopicPartition()
 			p.Partition = asked.Partitions[j].Partition
-			if log := c.log(asked.Topic, p.Partition); log != nil {
-				p.Offset, p.Timestamp, p.ErrorCode = offsetAt(log, asked.Partitions[j].Timestamp)
-			} else {
+			switch log := c.log(asked.Topic, p.Partition); {
+			case log == nil:
 				p.ErrorCode = kerr.UnknownTopicOrPartition.Code
+			case told[log]:
+				p.ErrorCode = kerr.InvalidRequest.Code
+			default:
+				told[log] = true
+				p.Offset, p.Timestamp, p.ErrorCode = offsetAt(log, asked.Partitions[j].Timestamp)
 			}
-			told.Partitions = append(told.Partitions, p)
+			topic.Partitions = append(topic.Partitions, p)
 		}
-		response.Topics = append(response.Topics, told)
+		response.Topics = append(response.Topics, topic)
 	}
 	return response
 }
