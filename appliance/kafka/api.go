@@ -61,23 +61,19 @@ type header struct {
 	client       []byte // what it calls itself; of the frame
 }
 
-// readHeader splits a frame of at least headerMin bytes. flexible says whether a version's header has tags.
-func readHeader(frame []byte, flexible func(key, version int16) bool) (h header, body []byte, ok bool) {
+// readHeader splits a frame of at least headerMin bytes. Tags, which the headers of flexible versions end with, are left in the body.
+func readHeader(frame []byte) (h header, body []byte, ok bool) {
 	h.key = int16(binary.BigEndian.Uint16(frame))
 	h.version = int16(binary.BigEndian.Uint16(frame[2:]))
 	h.correlation = int32(binary.BigEndian.Uint32(frame[4:]))
-	client := int16(binary.BigEndian.Uint16(frame[8:])) // its length; -1: null
+	client := int(int16(binary.BigEndian.Uint16(frame[8:]))) // its length; -1: null
 	body = frame[headerMin:]
-	if n := max(0, int(client)); client < -1 || n > len(body) {
+	if client < -1 || client > len(body) {
 		return h, nil, false
-	} else {
-		h.client, body = body[:n], body[n:]
 	}
-	if flexible(h.key, h.version) {
-		body, ok = skipTags(body)
-		return h, body, ok
-	}
-	return h, body, true
+	client = max(client, 0)
+	h.client = body[:client]
+	return h, body[client:], true
 }
 
 // skipTags passes over tagged fields: a count, and for each a tag, a length and so many bytes.
@@ -101,32 +97,26 @@ func skipTags(body []byte) ([]byte, bool) {
 	return body, true
 }
 
-// isFlexible says whether a known request has tagged fields (KIP-482) in a version.
-func isFlexible(key, version int16) bool {
-	i := find(key)
-	if i < 0 || version < apis[i].min || version > apis[i].max {
-		return false
-	}
-	r := kmsg.RequestForKey(key)
-	r.SetVersion(version)
-	return r.IsFlexible()
-}
-
 // answer reads a frame's request and writes the answer.
 func (c *client) answer(frame []byte) error {
-	h, body, ok := readHeader(frame, isFlexible)
+	h, body, ok := readHeader(frame)
 	i := find(h.key)
 	if !ok || i < 0 {
 		return errMalformed
 	}
 	a := &apis[i]
-	r := kmsg.RequestForKey(h.key)
-	r.SetVersion(h.version)
 	if h.version < a.min || h.version > a.max {
 		if a.key != kmsg.ApiVersions {
 			return errMalformed
 		}
 		return c.send(h, versions(0, kerr.UnsupportedVersion.Code)) // a newer client, which asks again with what it is told
+	}
+	r := a.key.Request()
+	r.SetVersion(h.version)
+	if r.IsFlexible() { // KIP-482
+		if body, ok = skipTags(body); !ok {
+			return errMalformed
+		}
 	}
 	if err := r.ReadFrom(body); err != nil {
 		return errMalformed
