@@ -307,6 +307,26 @@ func TestCloseEndsTheLongPolls(t *testing.T) {
 	}
 }
 
+// A stop does not wait for a request that a disk which does not answer holds: the rest of the appliance has its end to come to.
+func TestCloseWaitsForNoDisk(t *testing.T) {
+	d := open(t, 1, nil)
+	answered := make(chan struct{})
+	d.server.done.Go(func() { <-answered }) // as a commit that waits for its sync
+	defer close(answered)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	closed := make(chan error, 1)
+	go func() { closed <- d.server.Close(ctx) }()
+	select {
+	case err := <-closed:
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("it ended in %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("it waits")
+	}
+}
+
 // Who does not take the answer is cut off when the stop's time is over.
 func TestCloseCutsOffTheSlow(t *testing.T) {
 	d := open(t, 1, nil)

@@ -33,6 +33,7 @@ const (
 	frameMax    = 1 << 20          // bytes of a frame
 	framesMax   = 16 << 20         // bytes of all frames at work together, beside what each connection has of its own
 	logEvery    = 10 * time.Second // accept errors
+	cutTime     = time.Second      // for connections that were cut to end
 )
 
 // Stats is what the server counts, since it was made.
@@ -149,7 +150,7 @@ func (s *Server) gone(c *client) {
 }
 
 // Close takes no more connections, ends the long polls with what there is, and waits until the answers at work are taken or ctx ends; then
-// it cuts them. Close it before the groups and the Set. It may be called more than once, and without Serve.
+// it cuts them, and does not wait for one that a disk holds. Close it before the groups and the Set. It may be called more than once, and without Serve.
 func (s *Server) Close(ctx context.Context) error {
 	_ = s.listener.Close() // closed twice is closed
 	s.stop()
@@ -171,7 +172,10 @@ func (s *Server) Close(ctx context.Context) error {
 		_ = c.nc.Close() // being cut
 	}
 	s.mu.Unlock()
-	<-gone
+	select {
+	case <-gone:
+	case <-time.After(cutTime):
+	}
 	return ctx.Err()
 }
 
