@@ -202,10 +202,11 @@ func (a *Appliance) openKafka() error {
 		return ok && partition >= 0 && int(partition) < len(t.Logs())
 	}
 	groups, err := group.Open(group.Options{Dir: c.DataDir, Logger: a.log, Known: known})
-	if err != nil {
-		return fmt.Errorf("cannot open the log of consumer groups' offsets: %w", err)
+	if err == nil {
+		a.groups.Store(groups)
+	} else { // senders, and readers without a group, are not to suffer for it
+		a.log.Error("consumer groups are not served until the next start: what they have committed can't be opened", "error", err)
 	}
-	a.groups.Store(groups)
 	server, err := kafka.New(kafka.Options{
 		Addr: c.Kafka, Advertised: c.KafkaAdvertised, Set: set, Groups: groups,
 		MaxConnections: c.MaxConnections, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,

@@ -97,7 +97,7 @@ func TestLife(t *testing.T) {
 	if err := a.ready(); err != errStopping {
 		t.Errorf("ready after the stop: %v", err)
 	}
-	for _, address := range []string{at.HTTP, at.Admin} {
+	for _, address := range []string{at.HTTP, at.Kafka, at.Admin} {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
 			t.Errorf("%s still listens", address)
@@ -111,6 +111,29 @@ func TestLife(t *testing.T) {
 	}
 	if err := a.Close(); err != nil {
 		t.Errorf("a second Close: %v", err)
+	}
+}
+
+// What consumer groups have committed may be lost to a bad disk: senders, and those who read without a group, are served all the same.
+func TestGroupsThatCantBeOpened(t *testing.T) {
+	defer goleak.VerifyNone(t, itsOwnBroom, itsOwnClock)
+	c := quiet(t)
+	if err := os.MkdirAll(c.DataDir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(c.DataDir, "groups"), nil, 0o600); err != nil { // no directory
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	a, err := Open(c, logTo(&log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Addresses().Kafka == "" || !strings.Contains(log.String(), "consumer groups are not served") {
+		t.Errorf("listening at %+v, the log says\n%s", a.Addresses(), &log)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -137,6 +160,7 @@ func TestOpenFails(t *testing.T) {
 		{"a CPU that is not there", func(c *config.Config) { c.PinWriters = []int{0, 4000} }, "pin-writers: this process may not use CPU 4000: choose from 0"},
 		{"the data directory is a file", func(c *config.Config) { write(c, "x", ""); c.DataDir += "/x" }, "cannot make the data directory"},
 		{"a damaged catalog", func(c *config.Config) { write(c, "catalog.json", "{") }, "catalog.json is damaged"},
+		{"the kafka port is taken", func(c *config.Config) { c.Kafka = taken.Addr().String() }, "choose another address with --kafka"},
 		{"the admin port is taken", func(c *config.Config) { c.Admin = taken.Addr().String() }, "address already in use"},
 		{"the http port is taken", func(c *config.Config) { c.HTTP = taken.Addr().String() }, taken.Addr().String()},
 		{"no certificate", func(c *config.Config) { c.HTTPS, c.TLSCert, c.TLSKey = "127.0.0.1:0", "no.pem", "no.key" }, "no.pem"},

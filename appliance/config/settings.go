@@ -155,7 +155,7 @@ var settings = []Setting{
 
 	{"max-body-bytes", "Limits", "1MiB", "the largest request body, compressed or not",
 		func(c *Config) Value { return sizeValue{&c.MaxBodyBytes} }},
-	{"max-connections", "Limits", "16384", "the most open connections, all listeners together",
+	{"max-connections", "Limits", "16384", "the most open connections, all listeners for senders together; the Kafka listener takes as many again",
 		func(c *Config) Value { return countValue{&c.MaxConnections, 1, 1 << 20} }},
 	{"max-conns-per-ip", "Limits", "0", "the most open connections from one address; 0 is no limit",
 		func(c *Config) Value { return countValue{&c.MaxConnsPerIP, 0, 1 << 20} }},

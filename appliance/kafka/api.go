@@ -3,6 +3,7 @@ package kafka
 import (
 	"cmp"
 	"encoding/binary"
+	"io"
 	"slices"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -135,6 +136,9 @@ func (c *client) answer(frame []byte) error {
 		return c.send(h, c.findCoordinator(r))
 	case *kmsg.ApiVersionsRequest:
 		return c.send(h, versions(r.Version, 0))
+	}
+	if c.server.opt.Groups == nil {
+		return io.EOF // it was told that there is no coordinator
 	}
 	if response := c.server.opt.Groups.Handle(c.server.ctx, group.Client{ID: string(h.client), Host: c.host}, r); response != nil {
 		return c.send(h, response)

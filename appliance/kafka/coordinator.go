@@ -15,8 +15,14 @@ func (c *client) findCoordinator(r *kmsg.FindCoordinatorRequest) kmsg.Response {
 	here := kmsg.NewFindCoordinatorResponseCoordinator()
 	here.NodeID = nodeID
 	here.Host, here.Port = c.address()
-	if r.CoordinatorType != groupsKind {
-		here.NodeID, here.Host, here.Port, here.ErrorCode = -1, "", -1, kerr.InvalidRequest.Code
+	switch {
+	case r.CoordinatorType != groupsKind:
+		here.ErrorCode = kerr.InvalidRequest.Code
+	case c.server.opt.Groups == nil:
+		here.ErrorCode = kerr.CoordinatorNotAvailable.Code
+	}
+	if here.ErrorCode != 0 {
+		here.NodeID, here.Host, here.Port = -1, "", -1
 	}
 	response.NodeID, response.Host, response.Port, response.ErrorCode = here.NodeID, here.Host, here.Port, here.ErrorCode
 	for _, key := range r.CoordinatorKeys {

@@ -4,7 +4,7 @@
 //	client (client.go)   one connection: a frame is read, answered, and only then the next one is read, as Kafka's brokers do
 //	apis (api.go)        which requests are understood, in which versions
 //	group                the coordinator of consumer groups
-//	Fetch (fetch.go)     batches, from the mapping to the socket, with one writev; a long poll where there are none yet
+//	Fetch (fetch.go)     batches, from the file or its mapping to the socket; a long poll where there are none yet
 //
 // A topic's shard is a partition. There is one broker, this process, which leads all of them. A reader's high watermark is the end of what the
 // log lets anyone read: under the policy disk, what is on disk. Offsets that retention has passed are OFFSET_OUT_OF_RANGE; records that damage

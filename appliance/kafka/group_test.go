@@ -2,6 +2,8 @@ package kafka
 
 import (
 	"context"
+	"errors"
+	"io"
 	"testing"
 	"time"
 
@@ -33,6 +35,25 @@ func TestFindCoordinator(t *testing.T) {
 				t.Errorf("version %d, kind %d: %+v", v, kind, here)
 			}
 		}
+	}
+}
+
+// Where groups can't be served, that is told, and those who read without one are.
+func TestWithoutGroups(t *testing.T) {
+	d := open(t, 1, func(o *Options) { o.Groups = nil })
+	d.put("t", numbered(0, 5, 100)...)
+	find := kmsg.NewPtrFindCoordinatorRequest()
+	find.CoordinatorKey = "g"
+	if got := d.dial().ask(find).(*kmsg.FindCoordinatorResponse); got.ErrorCode != kerr.CoordinatorNotAvailable.Code || got.NodeID != -1 {
+		t.Errorf("%+v", got)
+	}
+	w := d.dial()
+	w.send(frameOf(kmsg.NewPtrHeartbeatRequest(), 7))
+	if _, err := w.frame(); !errors.Is(err, io.EOF) {
+		t.Errorf("it ended in %v", err)
+	}
+	if p := onlyPart(d.dial().ask(fetchOf(12, "t", 0))); len(p.RecordBatches) == 0 || d.server.Stats().Bugs > 0 {
+		t.Errorf("%d bytes, %+v", len(p.RecordBatches), d.server.Stats())
 	}
 }
 

@@ -19,7 +19,7 @@ type Options struct {
 	Addr           string // host:port; port 0 takes a free one (see Server.Addr)
 	Advertised     string // host:port that clients are told to come back to; "" = the address they came to
 	Set            *shard.Set
-	Groups         *group.Coordinator
+	Groups         *group.Coordinator // nil: groups are told that there is no coordinator at the moment
 	MaxConnections int
 	ReadTimeout    time.Duration // for a frame to come, once it has begun
 	WriteTimeout   time.Duration // for a megabyte of an answer to be taken
