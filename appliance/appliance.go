@@ -201,7 +201,7 @@ func (a *Appliance) openKafka() error {
 		t, ok := set.Topic(topic)
 		return ok && partition >= 0 && int(partition) < len(t.Logs())
 	}
-	groups, err := group.Open(group.Options{Dir: c.DataDir, Logger: a.log, Known: known})
+	groups, err := group.Open(group.Options{Dir: c.DataDir, Logger: a.log, Now: set.Now, Known: known})
 	if err == nil {
 		a.groups.Store(groups)
 	} else { // senders, and readers without a group, are not to suffer for it

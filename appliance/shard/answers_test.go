@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"penstock/segstore/disk"
 )
@@ -292,6 +293,22 @@ func TestTheOldestGoesFirst(t *testing.T) {
 		}
 		if l := s.keeper.oldest(*s.logs.Load()); l != s.log(old) {
 			t.Errorf("with %s the older, the oldest is %v", old, l)
+		}
+	}
+}
+
+// The time that ages go by follows the machine's, whatever the wall clock does meanwhile.
+func TestNowFollowsElapsedTime(t *testing.T) {
+	wall, boot := int64(1_000_000), int64(5000)
+	s := openStill(t, disk.NewMem(), func(o *Options) {
+		o.Times = Times{Wall: func() int64 { return wall }, Boot: func() int64 { return boot }}
+	})
+	for _, jump := range []int64{0, 1 << 40, -1 << 41} {
+		wall += jump
+		before := s.Now()
+		boot += 7000
+		if passed := s.Now().Sub(before); passed != 7*time.Second {
+			t.Errorf("with the wall clock %d ms on, %v have passed in 7s", jump, passed)
 		}
 	}
 }

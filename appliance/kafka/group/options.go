@@ -15,7 +15,7 @@ type Options struct {
 	Dir    string           // the data directory; the log of offsets is in Dir/groups
 	Disk   disk.Disk        // nil: the real one
 	Logger *slog.Logger     // nil: nobody wants to know
-	Now    func() time.Time // the clock that offsets grow old by; nil: the wall clock. Timeouts follow the machine's own time.
+	Now    func() time.Time // the clock that offsets grow old by, best one that does not jump; nil: the wall clock. Timeouts follow the machine's own time.
 	// Known says whether there is such a partition, for commits; it must not block. nil: any.
 	Known func(topic string, partition int32) bool
 
