@@ -84,9 +84,6 @@ func (c *clock) resume() int64 {
 // now is the clock's time, ms.
 func (c *clock) now() int64 { return c.base + c.times.Boot() - c.boot }
 
-// Now is the retention clock's time: ages that others keep are to follow elapsed time, too. Anyone may ask.
-func (s *Set) Now() time.Time { return time.UnixMilli(s.clock.now()) }
-
 // note writes the time down for the next run. It is a hint, and as a rule not synced.
 func (c *clock) note() error {
 	boot := c.times.Boot()
@@ -95,3 +92,6 @@ func (c *clock) note() error {
 }
 
 func (c *clock) close() error { return errors.Join(c.note(), c.file.Close()) }
+
+// Now is the retention clock's time: ages that others keep are to follow elapsed time, too. Anyone may ask.
+func (s *Set) Now() time.Time { return time.UnixMilli(s.clock.now()) }
