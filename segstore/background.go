@@ -122,6 +122,9 @@ func (l *Log) oldestRemovable() *segment {
 	if len(list) < 2 || !list[0].finished || l.closed.Load() || l.dropped != nil {
 		return nil
 	}
+	if l.holds(list[1]) {
+		return nil
+	}
 	return list[0]
 }
 

@@ -73,6 +73,7 @@ type Log struct {
 
 	dropped *segment // the keeper's: out of the list, its files yet to be removed
 	held    held
+	hold    atomic.Int64 // see Hold
 
 	syncState
 	waiters

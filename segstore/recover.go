@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +23,7 @@ func Open(dir string, o Options) (*Log, error) { return open(dir, o, false) }
 func open(dir string, o Options, all bool) (*Log, error) {
 	o = o.withDefaults()
 	l := &Log{dir: dir, o: o, disk: o.Disk}
+	l.hold.Store(math.MaxInt64)
 	l.spareTemporary = filepath.Join(dir, "spare"+temporarySuffix)
 	l.indexTemporary = filepath.Join(dir, "index"+temporarySuffix)
 	l.segments.Store(&[]*segment{})

@@ -28,16 +28,19 @@ type Options struct {
 	SegmentBytes   int64  // how large a segment grows; 0 = 256 MiB
 	RingBytes      int    // a writer's ring, a power of two; 0 = 16 MiB
 	Retention      time.Duration
-	RetentionBytes int64            // all topics together; 0 = no bound
-	Caps           map[string]int64 // by topic: the most bytes its logs keep together
-	MinFreeBytes   int64            // free disk below which the oldest segments go early; 0 = the lesser of 1 GiB and 5 % of the disk
-	MaxTopics      int              // 0 = 1000
-	Ack            Ack              // the default policy; with AckDisk readers see only what is on disk
-	Pin            []int            // a CPU for each writer; empty = not pinned
-	RepeatBytes    int64            // memory for the IDs of records; 0 = repeats are stored as any record
-	RepeatWindow   time.Duration    // how long an ID is remembered; 0 = Retention
-	Disk           disk.Disk        // nil = the real one
-	Times          Times            // zero = the machine's
+	RetentionBytes int64                   // all topics together; 0 = no bound
+	Caps           map[string]int64        // by topic: the most bytes its logs keep together
+	MinFreeBytes   int64                   // free disk below which the oldest segments go early; 0 = the lesser of 1 GiB and 5 % of the disk
+	MaxTopics      int                     // 0 = 1000
+	Ack            Ack                     // the default policy; with AckDisk readers see only what is on disk
+	Pin            []int                   // a CPU for each writer; empty = not pinned
+	RepeatBytes    int64                   // memory for the IDs of records; 0 = repeats are stored as any record
+	RepeatWindow   time.Duration           // how long an ID is remembered; 0 = Retention
+	Seed           func() (uint64, error)  // makes the seed of the routing hash at the first start; nil = at random
+	Spooled        func(topic string) bool // whether a cluster keeps a topic; nil = none
+	Changed        func()                  // called when a topic came or went; it must not block
+	Disk           disk.Disk               // nil = the real one
+	Times          Times                   // zero = the machine's
 	Logger         *slog.Logger
 
 	openers int // topics recovered at a time; 0 = 8, enough to keep a disk busy
@@ -93,7 +96,7 @@ func build(o Options) (*Set, error) {
 		}
 	}
 	var err error
-	if s.seed, err = routingSeed(s.disk, o.Dir); err != nil {
+	if s.seed, err = routingSeed(s.disk, o.Dir, o.Seed); err != nil {
 		return nil, err
 	}
 	if s.clock, err = openClock(s.disk, filepath.Join(o.Dir, "clock"), o.Times); err != nil {

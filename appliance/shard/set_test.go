@@ -417,17 +417,17 @@ func TestRetentionByBytes(t *testing.T) {
 
 func TestRoutingSeedIsKept(t *testing.T) {
 	dir := t.TempDir()
-	a, err := routingSeed(disk.OS{}, dir)
+	a, err := routingSeed(disk.OS{}, dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err := routingSeed(disk.OS{}, dir); err != nil || a != b {
+	if b, err := routingSeed(disk.OS{}, dir, nil); err != nil || a != b {
 		t.Errorf("seed %x, then %x, %v", a, b, err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "routing-seed"), []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := routingSeed(disk.OS{}, dir); err == nil {
+	if _, err := routingSeed(disk.OS{}, dir, nil); err == nil {
 		t.Error("a broken seed was taken")
 	}
 }

@@ -54,7 +54,8 @@ type logState struct {
 	closed bool       // under life
 	queued atomic.Bool
 
-	acked atomic.Int64 // offset behind the last record acknowledged in this run, in the log or on disk
+	acked atomic.Int64          // offset behind the last record acknowledged in this run, in the log or on disk
+	spool atomic.Pointer[Spool] // nil: no cluster keeps the topic
 }
 
 // entry is a request's part that waits for a log.
@@ -168,6 +169,7 @@ func (s *Set) openTopic(name string, shards int) (*Topic, error) {
 		}
 		t.logs = append(t.logs, l)
 	}
+	t.Spool(s.o.Spooled != nil && s.o.Spooled(name))
 	return t, nil
 }
 
@@ -193,6 +195,7 @@ func (s *Set) addTopic(t *Topic) {
 	}
 	topics[t.name] = t
 	s.topics.Store(&topics)
+	s.changed()
 }
 
 // DeleteTopic removes a topic and all its records. Requests under way for it are answered with an error. ErrUnknownTopic when there
@@ -226,6 +229,14 @@ func (s *Set) dropTopic(t *Topic) {
 		}
 	}
 	s.topics.Store(&topics)
+	s.changed()
+}
+
+// changed tells who wants to know that there is another topic, or one less.
+func (s *Set) changed() {
+	if s.o.Changed != nil {
+		s.o.Changed()
+	}
 }
 
 // removeLog removes what is left of a closed log. Its records, sent again, are to be stored, those that retention had taken before, too,
@@ -245,5 +256,8 @@ func (l *logState) close() error {
 	err := l.log.Close()
 	l.closed = true
 	l.settle(err)
+	if p := l.spool.Load(); p != nil {
+		p.Away(true)
+	}
 	return err
 }

@@ -1,0 +1,111 @@
+package shard
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A reply waits for the cluster as long as that is not away, and says truly whether it has the records.
+func TestSpoolAnswers(t *testing.T) {
+	s := openSet(t, t.TempDir(), func(o *Options) {
+		o.Spooled = func(topic string) bool { return topic == "kept" || topic == "kept2" }
+		o.Shards = 1
+	})
+	k := s.NewTicket()
+	spool := func(topic string) *Spool {
+		t.Helper()
+		tp, _ := s.Topic(topic)
+		if spools := tp.Spools(); len(spools) == 1 {
+			return spools[0]
+		}
+		t.Fatalf("%s is no spool", topic)
+		return nil
+	}
+	verdict := func(want bool, what string) {
+		t.Helper()
+		if got := k.WaitCluster(); got != want {
+			t.Errorf("%s: the cluster has it: %v, want %v", what, got, want)
+		}
+	}
+	store(t, s, k, AckDisk, "kept - 0")
+	verdict(false, "nobody has said that the cluster is there")
+	p := spool("kept")
+	p.Away(false)
+	p.Drained(1)
+	verdict(true, "drained")
+	store(t, s, k, AckDisk, "kept - 1")
+	time.AfterFunc(time.Millisecond, func() { p.Drained(2) })
+	verdict(true, "drained a moment later")
+	store(t, s, k, AckDisk, "kept - 2")
+	time.AfterFunc(time.Millisecond, func() { p.Away(true) })
+	verdict(false, "away a moment later")
+	p.Drained(3)
+	verdict(true, "away, and drained all the same")
+	store(t, s, k, AckDisk, "kept - 3", "_rejected - x")
+	p.Drained(4)
+	verdict(true, "with a record of the appliance's own")
+	store(t, s, k, AckDisk, "kept - 4", "local - x")
+	p.Drained(5)
+	verdict(false, "with a record of a topic that is kept here alone")
+	store(t, s, k, AckDisk, "local - y")
+	verdict(false, "only such")
+	store(t, s, k, AckDisk, "kept - 5", "kept2 - 0")
+	p.Drained(6)
+	verdict(false, "one of two topics is away")
+	p.Away(false)
+	store(t, s, k, AckDisk, "kept - 6")
+	time.AfterFunc(time.Millisecond, func() {
+		if err := s.DeleteTopic("kept"); err != nil {
+			t.Error(err)
+		}
+	})
+	verdict(false, "the topic is deleted while the reply waits")
+}
+
+// A topic that becomes a spool and stops being one, while replies wait.
+func TestSpoolOnAndOff(t *testing.T) {
+	s := openSet(t, t.TempDir(), nil)
+	k := s.NewTicket()
+	store(t, s, k, AckDisk, "t - 0")
+	tp, _ := s.Topic("t")
+	if tp.Spools() != nil || k.Spooled() {
+		t.Error("it is a spool already")
+	}
+	tp.Spool(true)
+	for _, p := range tp.Spools() {
+		p.Away(false)
+	}
+	if !k.Spooled() {
+		t.Error("it is no spool")
+	}
+	time.AfterFunc(time.Millisecond, func() { tp.Spool(false) })
+	if k.WaitCluster() {
+		t.Error("the cluster has what nobody brought there")
+	}
+}
+
+// The space that spooled records take is not for others: retention by size takes nothing that is yet to be brought to the cluster.
+func TestSpoolIsKept(t *testing.T) {
+	s := openSet(t, t.TempDir(), func(o *Options) {
+		o.Spooled = func(topic string) bool { return topic == "kept" }
+		o.Shards, o.RetentionBytes = 1, 4<<20
+	})
+	k := s.NewTicket()
+	value := strings.Repeat("x", 10<<10)
+	for i := range 1000 {
+		store(t, s, k, AckLog, fmt.Sprintf("kept - %d %s", i, value), fmt.Sprintf("local - %d %s", i, value))
+	}
+	first := func(topic string) int64 {
+		tp, _ := s.Topic(topic)
+		return tp.Logs()[0].First()
+	}
+	waitFor(t, func() bool { return first("local") > 800 })
+	if first("kept") > 0 {
+		t.Errorf("records before %d are gone", first("kept"))
+	}
+	tp, _ := s.Topic("kept")
+	tp.Spools()[0].Drained(1000)
+	waitFor(t, func() bool { return first("kept") > 0 })
+}
