@@ -22,17 +22,17 @@ import (
 // should outlive the machine; it is renewed at a start after its end.
 const selfSignedFor = 10 * 365 * 24 * time.Hour
 
-// newKeyring opens the named certificate or, when none is named, the self-signed one of the data directory, made if need be.
-func newKeyring(o *Options) (*keyring, error) {
-	k := &keyring{certFile: o.CertFile, keyFile: o.KeyFile}
+// OpenKeyring opens the named certificate or, when none is named, the self-signed one of the data directory, made if need be.
+func OpenKeyring(certFile, keyFile, dataDir string, log *slog.Logger) (*Keyring, error) {
+	k := &Keyring{certFile: certFile, keyFile: keyFile}
 	if k.certFile == "" {
-		dir := filepath.Join(o.DataDir, "tls")
+		dir := filepath.Join(dataDir, "tls")
 		k.certFile, k.keyFile = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-		if err := ensureSelfSigned(dir, k.certFile, k.keyFile, time.Now(), o.Logger); err != nil {
+		if err := ensureSelfSigned(dir, k.certFile, k.keyFile, time.Now(), log); err != nil {
 			return nil, err
 		}
 	}
-	return k, k.load()
+	return k, k.Load()
 }
 
 // ensureSelfSigned makes a key and a certificate unless a certificate that has not ended is there. The key is written first: a

@@ -19,8 +19,9 @@ type Options struct {
 	Streams     map[string]string // by a stream's name: "host:port", likewise; datagrams come to the same port
 	Listeners   int               // sockets for each address; 0 = one per core
 
-	CertFile, KeyFile string // PEM files; both empty = a self-signed certificate, made on first start in DataDir/tls
-	DataDir           string // only used for that certificate
+	CertFile, KeyFile string   // PEM files; both empty = a self-signed certificate, made on first start in DataDir/tls
+	DataDir           string   // only used for that certificate
+	Keyring           *Keyring // a certificate that is open already, shared with another listener; nil = from those files
 
 	Set     *shard.Set    // where records go
 	Formats []wire.Format // the wires spoken
@@ -82,7 +83,7 @@ func (o *Options) check() error {
 	if (o.CertFile == "") != (o.KeyFile == "") {
 		return errors.New("intake: a certificate file and a key file go together; only one of them is named")
 	}
-	if o.HTTPS != "" && o.HTTPS != off && o.CertFile == "" && o.DataDir == "" {
+	if o.HTTPS != "" && o.HTTPS != off && o.CertFile == "" && o.DataDir == "" && o.Keyring == nil {
 		return errors.New("intake: https needs a certificate: name its files, or a data directory to keep a self-signed one in")
 	}
 	for _, n := range []struct {

@@ -23,7 +23,7 @@ type Server struct {
 	datagrams  []*datagramDoor
 	streamsOf  []*streamOf
 	engine     fasthttp.Server
-	certs      *keyring // nil without https
+	certs      *Keyring // nil without https
 	keys       *keys
 	topics     []*wire.Topics // by format
 	quiet      quietLogger
@@ -55,8 +55,11 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	if o.HTTPS != "" && o.HTTPS != off {
-		if s.certs, err = newKeyring(&o); err != nil {
-			return nil, err
+		s.certs = o.Keyring
+		if s.certs == nil {
+			if s.certs, err = OpenKeyring(o.CertFile, o.KeyFile, o.DataDir, o.Logger); err != nil {
+				return nil, err
+			}
 		}
 	}
 	s.setEngine()
@@ -210,7 +213,7 @@ func (s *Server) Reload() error {
 	if s.certs == nil {
 		return nil
 	}
-	return s.certs.load()
+	return s.certs.Load()
 }
 
 // Close stops accepting, lets requests in work finish and closes connections as they fall idle; replies say so. What is still

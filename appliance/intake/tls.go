@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// keyring holds the certificate in use. Handshakes take it as they begin, so a new one serves from the next connection on.
-type keyring struct {
+// Keyring holds the certificate in use. Handshakes take it as they begin, so a new one serves from the next connection on.
+type Keyring struct {
 	certFile, keyFile string
 	current           atomic.Pointer[tls.Certificate]
 }
 
-// load reads the files again. On an error the certificate in use stays.
-func (k *keyring) load() error {
+// Load reads the files again. On an error the certificate in use stays.
+func (k *Keyring) Load() error {
 	c, err := tls.LoadX509KeyPair(k.certFile, k.keyFile)
 	if err != nil {
 		return fmt.Errorf("intake: the certificate %s with the key %s: %w", k.certFile, k.keyFile, err)
@@ -24,11 +24,11 @@ func (k *keyring) load() error {
 	return nil
 }
 
-// config is TLS 1.2 with authenticated encryption, or TLS 1.3, and HTTP/1.1 inside.
-func (k *keyring) config() *tls.Config {
+// Config is TLS 1.2 with authenticated encryption, or TLS 1.3, and inside it the protocols that are named (ALPN).
+func (k *Keyring) Config(protocols ...string) *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,
-		NextProtos: []string{"http/1.1"},
+		NextProtos: protocols,
 		CipherSuites: []uint16{ // for 1.2; those of 1.3 are all of this kind and not a choice
 			tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 			tls.TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
@@ -47,8 +47,8 @@ type secureConn struct {
 }
 
 // secured returns what puts TLS around a door's connections.
-func secured(k *keyring, within time.Duration) func(*conn) net.Conn {
-	config := k.config()
+func secured(k *Keyring, within time.Duration) func(*conn) net.Conn {
+	config := k.Config("http/1.1")
 	return func(c *conn) net.Conn {
 		return &secureConn{Conn: tls.Server(c, config), under: c, within: within}
 	}
