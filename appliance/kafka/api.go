@@ -23,14 +23,21 @@ func (a *api) name() string { return a.key.Name() }
 // apis is all of them, by key, and what clients are told that we understand.
 //
 // Fetch ends before 13 and Metadata before 10, which name topics by IDs that we have not; ListOffsets before 7, which asks for the record of the
-// greatest time.
+// greatest time; CreateTopics ends before 7 and DeleteTopics before 6, for the IDs again.
 var apis = append([]api{
 	{kmsg.Produce, 3, 9},
 	{kmsg.Fetch, 4, 12},
 	{kmsg.ListOffsets, 1, 6},
 	{kmsg.Metadata, 0, 9},
 	{kmsg.FindCoordinator, 0, 4},
+	{kmsg.SASLHandshake, 0, 1},
 	{kmsg.ApiVersions, 0, 3},
+	{kmsg.CreateTopics, 0, 6},
+	{kmsg.DeleteTopics, 0, 5},
+	{kmsg.OffsetForLeaderEpoch, 0, 4},
+	{kmsg.DescribeConfigs, 0, 4},
+	{kmsg.SASLAuthenticate, 0, 2},
+	{kmsg.DescribeCluster, 0, 1},
 }, ofGroups()...)
 
 // ofGroups is what the coordinator of groups understands.
@@ -123,6 +130,17 @@ func (c *client) answer(frame []byte) error {
 		return errMalformed
 	}
 	c.server.apis[i].Add(1)
+	switch need := needs[a.key]; {
+	case !c.login.done && !beforeLogin(a.key):
+		return errMalformed
+	case c.may&need != need:
+		return c.refuse(h, r)
+	}
+	return c.dispatch(h, r)
+}
+
+// dispatch has a request answered by who knows how.
+func (c *client) dispatch(h header, r kmsg.Request) error {
 	switch r := r.(type) {
 	case *kmsg.ProduceRequest:
 		return c.produce(h, r)
@@ -136,6 +154,20 @@ func (c *client) answer(frame []byte) error {
 		return c.send(h, c.findCoordinator(r))
 	case *kmsg.ApiVersionsRequest:
 		return c.send(h, versions(r.Version, 0))
+	case *kmsg.SASLHandshakeRequest:
+		return c.saslHandshake(h, r)
+	case *kmsg.SASLAuthenticateRequest:
+		return c.saslAuthenticate(h, r)
+	case *kmsg.CreateTopicsRequest:
+		return c.send(h, c.createTopics(r))
+	case *kmsg.DeleteTopicsRequest:
+		return c.send(h, c.deleteTopics(r))
+	case *kmsg.OffsetForLeaderEpochRequest:
+		return c.send(h, c.offsetForLeaderEpoch(r))
+	case *kmsg.DescribeConfigsRequest:
+		return c.send(h, c.describeConfigs(r))
+	case *kmsg.DescribeClusterRequest:
+		return c.send(h, c.describeCluster(r))
 	}
 	if c.server.opt.Groups == nil {
 		return io.EOF // it was told that there is no coordinator
@@ -143,7 +175,7 @@ func (c *client) answer(frame []byte) error {
 	if response := c.server.opt.Groups.Handle(c.server.ctx, group.Client{ID: string(h.client), Host: c.host}, r); response != nil {
 		return c.send(h, response)
 	}
-	panic("BUG: " + a.name() + " is in the list and nobody answers it")
+	panic("BUG: " + kmsg.NameForKey(r.Key()) + " is in the list and nobody answers it")
 }
 
 // send writes an answer. ApiVersions' header never has tags: a client reads it before it knows what we understand (KIP-511).

@@ -236,26 +236,51 @@ func TestHalfAFrame(t *testing.T) {
 	}
 }
 
-// All large frames at work share one bound; who comes when it is reached is sent away, and others come again when it is not.
+// All large frames at work share one bound, of which an address has half: who finds no room waits, and others are served all the same.
 func TestLargeFramesShareABound(t *testing.T) {
 	d := open(t, 1, func(o *Options) { o.ReadTimeout = time.Minute })
+	begun := append(binary.BigEndian.AppendUint32(nil, frameMax), make([]byte, ownFrame)...)
 	var half []*wired
-	for range framesMax / frameMax {
+	for range framesMax / frameMax / 2 {
 		w := d.dial()
-		w.send(binary.BigEndian.AppendUint32(nil, frameMax)) // and nothing more
+		w.send(begun) // and nothing more
 		half = append(half, w)
 	}
-	waitFor(t, func() bool { return d.server.held.Load() == framesMax })
-	w := d.dial()
-	w.send(binary.BigEndian.AppendUint32(nil, frameMax))
-	if _, err := w.frame(); !errors.Is(err, io.EOF) {
-		t.Errorf("it ended in %v", err)
+	held := func() int64 {
+		d.server.room.mu.Lock()
+		defer d.server.room.mu.Unlock()
+		return d.server.room.held
 	}
+	waitFor(t, func() bool { return held() == framesMax/2 })
+	large := kmsg.NewPtrMetadataRequest()
+	for range ownFrame {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = kmsg.StringPtr("t")
+		large.Topics = append(large.Topics, topic)
+	}
+	waiting := d.dial()
+	waiting.send(frameOf(large, 7))
+	d.dialFrom("127.0.0.2").ask(large)
 	d.dial().ask(kmsg.NewPtrMetadataRequest()) // small ones have room of their own
+	if held := held(); held != framesMax/2 {
+		t.Errorf("%d bytes are held", held)
+	}
+	half[0].Close()
+	waiting.answerTo(large)
 	for _, w := range half {
 		w.Close()
 	}
-	waitFor(t, func() bool { return d.server.held.Load() == 0 })
+	waitFor(t, func() bool { return held() == 0 })
+}
+
+// A large frame has less time than a small one may take: it must come fast enough for its size.
+func TestFrameTime(t *testing.T) {
+	c := &client{server: &Server{opt: Options{ReadTimeout: 30 * time.Second}}}
+	for size, want := range map[int]time.Duration{ownFrame: frameStart + time.Second/32, 1 << 20: frameStart + 8*time.Second, 1 << 30: 30 * time.Second} {
+		if got := c.frameTime(size); got != want {
+			t.Errorf("%d bytes: %v, want %v", size, got, want)
+		}
+	}
 }
 
 func waitFor(t *testing.T, what func() bool) {
@@ -279,6 +304,22 @@ func TestConnectionsAreBounded(t *testing.T) {
 	waitFor(t, func() bool { return d.server.Stats().Open == 1 })
 	d.dial().ask(kmsg.NewPtrMetadataRequest())
 	if stats := d.server.Stats(); stats.TurnedAway != 1 || stats.Accepted != 3 || stats.Open != 2 {
+		t.Errorf("%+v", stats)
+	}
+}
+
+func TestConnectionsOfAnAddressAreBounded(t *testing.T) {
+	d := open(t, 1, func(o *Options) { o.MaxConnsPerIP = 1 })
+	first := d.dial()
+	first.ask(kmsg.NewPtrMetadataRequest())
+	if _, err := d.dial().frame(); err == nil {
+		t.Error("a second one from there is served")
+	}
+	d.dialFrom("127.0.0.2").ask(kmsg.NewPtrMetadataRequest())
+	first.Close()
+	waitFor(t, func() bool { return d.server.Stats().Open == 1 })
+	d.dial().ask(kmsg.NewPtrMetadataRequest())
+	if stats := d.server.Stats(); stats.TurnedAway != 1 || stats.Accepted != 3 {
 		t.Errorf("%+v", stats)
 	}
 }

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -22,32 +23,41 @@ const ownFrame = 4 << 10
 type client struct {
 	server *Server
 	nc     net.Conn
+	socket net.Conn        // nc, or what is below its TLS
 	host   string          // the peer's address
-	raw    syscall.RawConn // the socket below nc, where nothing stands between the two
+	raw    syscall.RawConn // of the socket, where nothing stands before it
 	last   atomic.Bool     // no more frames are read
+	login  login
+	may    Right
 
 	size  [4]byte
 	own   [ownFrame]byte
 	reply []byte // reused
 	fetch fetch  // reused
+
+	copied []byte // of a segment, on its way through TLS
 }
 
 // errMalformed says that a client sent what is no request that is understood here.
 var errMalformed = errors.New("malformed")
 
-func newClient(s *Server, nc net.Conn) *client {
-	c := &client{server: s, nc: nc, host: nc.RemoteAddr().(*net.TCPAddr).IP.String()}
-	if socket, ok := nc.(*net.TCPConn); ok {
+func newClient(s *Server, nc net.Conn, host string) *client {
+	c := &client{server: s, nc: s.secured(nc), socket: nc, host: host, login: login{by: time.Now().Add(loginTime)}}
+	if s.users == nil {
+		c.login.done, c.may = true, s.everybody()
+	}
+	if socket, ok := c.nc.(*net.TCPConn); ok {
 		c.raw, _ = socket.SyscallConn() // nil when it is closed already
 	}
 	return c
 }
 
+func hostOf(nc net.Conn) string { return nc.RemoteAddr().(*net.TCPAddr).IP.String() }
+
 // serve answers frames until the client leaves, is too slow, or sends what is not understood.
 func (c *client) serve() {
 	defer c.end()
-	for {
-		err := c.frame()
+	for err := c.handshake(); ; err = c.frame() {
 		if errors.Is(err, errMalformed) {
 			c.server.malformed.Add(1)
 		}
@@ -81,22 +91,40 @@ func (c *client) frame() error {
 		return err
 	}
 	size := int32(binary.BigEndian.Uint32(c.size[:]))
-	if size < headerMin || size > frameMax {
+	bare := c.login.bare && !c.login.done
+	switch {
+	case size < 0, size > frameMax, size < headerMin && !bare:
+		return errMalformed
+	case size > ownFrame && !c.login.done: // nothing is that long then
 		return errMalformed
 	}
-	buffer := c.own[:]
-	if size > ownFrame {
-		defer c.server.held.Add(-int64(size))
-		if c.server.held.Add(int64(size)) > framesMax {
-			return errMalformed
-		}
-		buffer = make([]byte, size)
-	}
-	buffer = buffer[:size]
+	buffer := c.own[:min(int(size), ownFrame)]
 	if _, err := c.readWithin(buffer, c.server.opt.ReadTimeout); err != nil {
 		return err
 	}
+	if bare {
+		return c.token(buffer)
+	}
+	if size > ownFrame {
+		return c.large(buffer, int(size))
+	}
 	return c.answer(buffer)
+}
+
+// large reads the rest of a frame that has begun to come, once there is room for it, and answers it.
+func (c *client) large(begun []byte, size int) error {
+	ctx, cancel := context.WithTimeout(c.server.ctx, c.server.opt.ReadTimeout)
+	defer cancel()
+	if !c.server.room.take(ctx, c.host, int64(size)) {
+		return ctx.Err()
+	}
+	defer c.server.room.give(c.host, int64(size))
+	whole := make([]byte, size)
+	n := copy(whole, begun)
+	if _, err := c.readWithin(whole[n:], c.frameTime(size)); err != nil {
+		return err
+	}
+	return c.answer(whole)
 }
 
 // nextSize waits for the next frame's size. Who lets us wait for long loses the cursors.
@@ -109,7 +137,11 @@ func (c *client) nextSize() error {
 		}
 		c.fetch.drop(time.Now())
 	}
-	_, err := c.readWithin(c.size[n:], idleTimeout)
+	within := idleTimeout
+	if !c.login.done {
+		within = time.Until(c.login.by)
+	}
+	_, err := c.readWithin(c.size[n:], within)
 	return err
 }
 
@@ -132,16 +164,27 @@ const (
 
 // write sends an answer's pieces: neighbours with one writev, many batches with a sendfile.
 func (c *client) write(pieces []piece) error {
+	if len(pieces) > 1 && c.raw != nil { // one piece fills no packets and wakes nobody before the next
+		c.cork(1)
+		defer c.cork(0)
+	}
 	var together net.Buffers
 	bytes := 0
 	for i := range pieces {
 		p := &pieces[i]
-		large := p.span != nil && len(p.bytes) >= sendfileMin && c.raw != nil
-		if large || bytes+len(p.bytes) > writeChunk {
+		mapped := p.span != nil && c.raw == nil
+		large := p.span != nil && len(p.bytes) >= sendfileMin && !mapped
+		if large || mapped || bytes+len(p.bytes) > writeChunk {
 			if err := c.writeTogether(together); err != nil {
 				return err
 			}
 			together, bytes = nil, 0
+		}
+		if mapped {
+			if err := c.writeMapped(p.bytes); err != nil {
+				return err
+			}
+			continue
 		}
 		if large {
 			if sent, err := c.sendFile(p.span); err != nil {
@@ -178,6 +221,11 @@ func (c *client) sendFile(span *segstore.Span) (sent bool, err error) {
 		}
 	}
 	return true, nil
+}
+
+// cork holds back what does not fill a packet. On error the connection is gone, and the next write says so.
+func (c *client) cork(on int) {
+	_ = c.raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CORK, on) })
 }
 
 func (c *client) writeSoon() error {

@@ -55,3 +55,14 @@ func (c *client) topic(name string) kmsg.MetadataResponseTopic {
 	}
 	return told
 }
+
+// describeCluster tells who is in the cluster.
+func (c *client) describeCluster(r *kmsg.DescribeClusterRequest) kmsg.Response {
+	response := kmsg.NewPtrDescribeClusterResponse()
+	response.Version, response.ClusterID, response.ControllerID = r.Version, clusterID, nodeID
+	broker := kmsg.NewDescribeClusterResponseBroker()
+	broker.NodeID = nodeID
+	broker.Host, broker.Port = c.address()
+	response.Brokers = append(response.Brokers, broker)
+	return response
+}

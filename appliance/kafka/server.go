@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,8 +20,13 @@ type Options struct {
 	Addr           string // host:port; port 0 takes a free one (see Server.Addr)
 	Advertised     string // host:port that clients are told to come back to; "" = the address they came to
 	Set            *shard.Set
-	Groups         *group.Coordinator // nil: groups are told that there is no coordinator at the moment
+	Groups         *group.Coordinator       // nil: groups are told that there is no coordinator at the moment
+	Kept           Kept                     // how topics are kept
+	Deleted        func(topic string) error // called when a topic was deleted; nil = nobody wants to know
+	TLS            *tls.Config              // nil: in clear
+	Users          map[string]User          // who may log in; none: nobody has to
 	MaxConnections int
+	MaxConnsPerIP  int           // 0 = no cap
 	ReadTimeout    time.Duration // for a frame to come, once it has begun
 	WriteTimeout   time.Duration // for a megabyte of an answer to be taken
 	WaitMax        time.Duration // of a long poll; 0 = a minute
@@ -40,8 +46,11 @@ const (
 type Stats struct {
 	Open         int    // connections
 	Accepted     uint64 // connections
-	TurnedAway   uint64 // connections over the bound
+	TurnedAway   uint64 // connections over a bound
 	Malformed    uint64 // connections closed for what they sent
+	Logins       uint64
+	LoginsFailed uint64
+	Denied       uint64 // requests without the right to them
 	Bugs         uint64 // connections closed for a bug of ours
 	FetchedBytes uint64
 	Requests     []RequestStats // by name
@@ -59,20 +68,26 @@ type Server struct {
 	host     string // advertised; "" = the connection's own
 	port     int32
 	listener net.Listener
+	loopback bool            // nobody from another machine reaches it
+	users    *users          // nil: nobody has to log in
 	apis     []atomic.Uint64 // requests, in the order of apis
 
 	ctx  context.Context // ends the long polls
 	stop context.CancelFunc
 
-	held         atomic.Int64 // bytes of frames beside the connections' own
+	room         *room // for frames beside the connections' own
 	accepted     atomic.Uint64
 	turnedAway   atomic.Uint64
 	malformed    atomic.Uint64
 	bugs         atomic.Uint64
+	logins       atomic.Uint64
+	loginsFailed atomic.Uint64
+	denied       atomic.Uint64
 	fetchedBytes atomic.Uint64
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
+	byHost  map[string]int // connections; only kept where there is a cap
 	closed  bool
 	done    sync.WaitGroup // clients
 }
@@ -82,7 +97,8 @@ func New(o Options) (*Server, error) {
 	if o.WaitMax == 0 {
 		o.WaitMax = time.Minute
 	}
-	s := &Server{opt: o, apis: make([]atomic.Uint64, len(apis)), clients: map[*client]struct{}{}}
+	s := &Server{opt: o, users: newUsers(o.Users), apis: make([]atomic.Uint64, len(apis)), room: newRoom(framesMax),
+		clients: map[*client]struct{}{}, byHost: map[string]int{}}
 	if o.Advertised != "" {
 		var err error
 		if s.host, s.port, err = splitAddress(o.Advertised); err != nil {
@@ -94,6 +110,7 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("cannot listen for Kafka's clients (choose another address with --kafka, or --kafka off): %w", err)
 	}
 	s.listener = listener
+	s.loopback = listener.Addr().(*net.TCPAddr).IP.IsLoopback()
 	s.ctx, s.stop = context.WithCancel(context.Background())
 	return s, nil
 }
@@ -132,20 +149,27 @@ func (s *Server) Serve() error {
 func (s *Server) admit(nc net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || len(s.clients) >= s.opt.MaxConnections {
+	host := hostOf(nc)
+	if s.closed || len(s.clients) >= s.opt.MaxConnections || s.opt.MaxConnsPerIP > 0 && s.byHost[host] >= s.opt.MaxConnsPerIP {
 		s.turnedAway.Add(1)
 		_ = nc.Close() // it was never ours
 		return
 	}
 	s.accepted.Add(1)
-	c := newClient(s, nc)
+	c := newClient(s, nc, host)
 	s.clients[c] = struct{}{}
+	if s.opt.MaxConnsPerIP > 0 {
+		s.byHost[host]++
+	}
 	s.done.Go(c.serve)
 }
 
 func (s *Server) gone(c *client) {
 	s.mu.Lock()
 	delete(s.clients, c)
+	if s.byHost[c.host]--; s.byHost[c.host] <= 0 {
+		delete(s.byHost, c.host)
+	}
 	s.mu.Unlock()
 }
 
@@ -169,7 +193,7 @@ func (s *Server) Close(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	for c := range s.clients {
-		_ = c.nc.Close() // being cut
+		_ = c.socket.Close() // being cut: without TLS's goodbye, which could wait
 	}
 	s.mu.Unlock()
 	select {
@@ -185,7 +209,7 @@ func (s *Server) Stats() Stats {
 	open := len(s.clients)
 	s.mu.Unlock()
 	stats := Stats{Open: open, Accepted: s.accepted.Load(), TurnedAway: s.turnedAway.Load(), Malformed: s.malformed.Load(), Bugs: s.bugs.Load(),
-		FetchedBytes: s.fetchedBytes.Load()}
+		Logins: s.logins.Load(), LoginsFailed: s.loginsFailed.Load(), Denied: s.denied.Load(), FetchedBytes: s.fetchedBytes.Load()}
 	for i := range apis {
 		stats.Requests = append(stats.Requests, RequestStats{apis[i].name(), s.apis[i].Load()})
 	}

@@ -109,9 +109,16 @@ type wired struct {
 	net.Conn
 }
 
-func (d *door) dial() *wired {
+func (d *door) dial() *wired { return d.dialFrom("") }
+
+// dialFrom dials from an address of this machine; "" leaves that to the kernel.
+func (d *door) dialFrom(host string) *wired {
 	d.Helper()
-	c, err := net.Dial("tcp", d.server.Addr().String())
+	dialer := net.Dialer{}
+	if host != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(host)}
+	}
+	c, err := dialer.Dial("tcp", d.server.Addr().String())
 	if err != nil {
 		d.Fatal(err)
 	}
