@@ -32,7 +32,8 @@ type Appliance struct {
 
 	lock    *Lock
 	catalog *catalog.Catalog
-	admin   *admin.Server // nil when off
+	admin   *admin.Server   // nil when off
+	certs   *intake.Keyring // nil when no listener speaks TLS
 
 	// These are there later than the admin listener that asks for them.
 	set    atomic.Pointer[shard.Set]     // nil while the logs are recovered
@@ -63,7 +64,7 @@ var (
 // answers from the start. c is valid (config.Load, or Validate). On error nothing stays open.
 func Open(c config.Config, log *slog.Logger) (*Appliance, error) {
 	a := &Appliance{config: c, log: log, started: time.Now(), failed: make(chan error, 3)}
-	for _, step := range []func() error{a.checkHost, a.openDir, a.openAdmin, a.openLogs, a.openKafka, a.openIntake} {
+	for _, step := range []func() error{a.checkHost, a.openDir, a.openAdmin, a.openLogs, a.openCertificate, a.openKafka, a.openIntake} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
@@ -209,15 +210,16 @@ func (a *Appliance) openKafka() error {
 	}
 	server, err := kafka.New(kafka.Options{
 		Addr: c.Kafka, Advertised: c.KafkaAdvertised, Set: set, Groups: groups,
-		MaxConnections: c.MaxConnections, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
+		Kept: a.kept(), Deleted: a.topicGone, TLS: a.kafkaTLS(), Users: a.kafkaUsers(),
+		MaxConnections: c.MaxConnections, MaxConnsPerIP: c.MaxConnsPerIP, ReadTimeout: c.ReadTimeout, WriteTimeout: c.WriteTimeout,
 		Logger: a.log,
 	})
 	if err != nil {
 		return err
 	}
 	a.kafka.Store(server)
-	if at := server.Addr().(*net.TCPAddr); !at.IP.IsLoopback() {
-		a.log.Warn("whoever reaches the kafka listener can read every topic", "address", at.String())
+	if at := server.Addr().(*net.TCPAddr); !at.IP.IsLoopback() && len(c.KafkaUsers) == 0 {
+		a.log.Warn("whoever reaches the kafka listener can read and write every topic: kafka-users says who may", "address", at.String())
 	}
 	return nil
 }
@@ -236,8 +238,7 @@ func (a *Appliance) openIntake() error {
 			return err
 		}
 		server, err := intake.New(intake.Options{
-			HTTP: c.HTTP, HTTPS: c.HTTPS, Streams: streams, Listeners: c.Listeners,
-			CertFile: c.TLSCert, KeyFile: c.TLSKey, DataDir: c.DataDir,
+			HTTP: c.HTTP, HTTPS: c.HTTPS, Streams: streams, Listeners: c.Listeners, Keyring: a.certs,
 			Set: a.set.Load(), Formats: spoken, Tables: a.catalog, Ack: a.ack(),
 			Keys: a.keys(), Topics: a.topics(),
 			MaxBody: int(c.MaxBodyBytes), MaxConnections: c.MaxConnections, MaxConnsPerIP: c.MaxConnsPerIP,
@@ -293,11 +294,10 @@ func (a *Appliance) Run(ctx context.Context) error {
 
 // Reload reads the certificate's files again. New connections get the new certificate; on error the one in use stays.
 func (a *Appliance) Reload() error {
-	doors := a.intake.Load()
-	if doors == nil {
+	if a.certs == nil {
 		return nil
 	}
-	return doors.Reload()
+	return a.certs.Load()
 }
 
 // Close stops in the order in which nothing is lost: no readiness, no new requests, the requests at work finished, the readers sent

@@ -76,6 +76,7 @@ func (r *reading) root(node *yaml.Node) {
 		return
 	}
 	known := []string{topicsKey, tenantsKey, wiresKey}
+	known = append(known, kafkaUsersKey)
 	for i := range settings {
 		known = append(known, settings[i].Name)
 	}
@@ -87,6 +88,8 @@ func (r *reading) root(node *yaml.Node) {
 			r.tenants(value)
 		case wiresKey:
 			r.wires(value)
+		case kafkaUsersKey:
+			r.kafkaUsers(value)
 		default:
 			r.setting(find(name), value)
 		}

@@ -13,7 +13,9 @@ type Config struct {
 
 	HTTP, HTTPS, Telnet, Graphite, Pickle, Kafka, Admin string
 
-	KafkaAdvertised string // host:port that Kafka's clients are told to come back to; "" = where they came to
+	KafkaAdvertised string               // host:port that Kafka's clients are told to come back to; "" = where they came to
+	KafkaTLS        string               // on or off
+	KafkaUsers      map[string]KafkaUser // by name, from the file only: who may log in; none = nobody has to
 
 	AdminHosts []string // names beside the loopback's that the admin listener answers to
 	TLSCert    string   // files; both or neither
@@ -138,10 +140,12 @@ var settings = []Setting{
 		func(c *Config) Value { return addressValue{at: &c.Graphite} }},
 	{"pickle", "Listeners", "127.0.0.1:2004", "Graphite pickle listener, TCP and UDP",
 		func(c *Config) Value { return addressValue{at: &c.Pickle} }},
-	{"kafka", "Listeners", "127.0.0.1:9092", "listener for Kafka's clients; anyone who reaches it may read",
+	{"kafka", "Listeners", "127.0.0.1:9092", "listener for Kafka's clients; anyone who reaches it may read and write, unless the file's kafka-users says who",
 		func(c *Config) Value { return addressValue{at: &c.Kafka} }},
 	{"kafka-advertised", "Listeners", "", "host:port where Kafka's clients find the listener, when they reach it by another address than its own",
 		func(c *Config) Value { return textValue{&c.KafkaAdvertised, "host:port"} }},
+	{"kafka-tls", "Listeners", "off", "TLS on the Kafka listener, with the certificate of the HTTPS listener",
+		func(c *Config) Value { return choiceValue{&c.KafkaTLS, []string{"on", "off"}} }},
 	{"admin", "Listeners", "127.0.0.1:9600", "admin listener: health, metrics, reading; anyone who reaches it may use it",
 		func(c *Config) Value { return addressValue{at: &c.Admin, url: true} }},
 	{"admin-hosts", "Listeners", "", "host names the admin listener answers to, beside its address and localhost",
@@ -157,7 +161,7 @@ var settings = []Setting{
 		func(c *Config) Value { return sizeValue{&c.MaxBodyBytes} }},
 	{"max-connections", "Limits", "16384", "the most open connections, all listeners for senders together; the Kafka listener takes as many again",
 		func(c *Config) Value { return countValue{&c.MaxConnections, 1, 1 << 20} }},
-	{"max-conns-per-ip", "Limits", "0", "the most open connections from one address; 0 is no limit",
+	{"max-conns-per-ip", "Limits", "0", "the most open connections from one address, the Kafka listener counting its own; 0 is no limit",
 		func(c *Config) Value { return countValue{&c.MaxConnsPerIP, 0, 1 << 20} }},
 	{"header-timeout", "Limits", "10s", "how long a client may take to send a request's header",
 		func(c *Config) Value { return durationValue{&c.HeaderTimeout} }},

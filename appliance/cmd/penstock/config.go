@@ -22,7 +22,7 @@ A flag wins over the environment, the environment over the file, the file over t
 		Example: "  penstock config check --config penstock.yaml\n  penstock config print",
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newConfigCheckCommand(), newConfigPrintCommand(), newConfigHashKeyCommand())
+	cmd.AddCommand(newConfigCheckCommand(), newConfigPrintCommand(), newConfigHashKeyCommand(), newConfigHashPasswordCommand())
 	return cmd
 }
 
