@@ -8,8 +8,9 @@ TORN ?= 2000
 LIVES ?= 1000000
 SEED ?= 1
 EVENTS ?= 5000000
+SERVED ?= 600
 
-.PHONY: help build check test race clients fuzz bench load torture kills cuts torn sim mallocs mutate
+.PHONY: help build check test race clients fuzz bench served load torture kills cuts torn sim mallocs mutate
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -40,6 +41,10 @@ fuzz: ## FUZZ (400,000) inputs for each fuzz target, about a minute
 
 bench: ## micro benchmarks of every stage
 	$(GO) test -run '^$$' -bench . -benchmem ./ring ./wire/... ./segstore ./appliance/...
+
+served: ## SERVED (600) megabytes read from us and from Apache Kafka's own broker, in turns: what does it cost each?
+	appliance/e2e/clients/install.sh
+	PENSTOCK_SERVED=$(SERVED) PENSTOCK_CLIENTS=all $(GO) test -count=1 -timeout 20m -v -run '^TestServedBesideABroker$$' ./appliance/e2e
 
 load: build ## EVENTS (5 million) events through the real binary, read back and compared
 	$(GO) build -o benchmarks/load/load ./benchmarks/load

@@ -164,10 +164,6 @@ const (
 
 // write sends an answer's pieces: neighbours with one writev, many batches with a sendfile.
 func (c *client) write(pieces []piece) error {
-	if len(pieces) > 1 && c.raw != nil { // one piece fills no packets and wakes nobody before the next
-		c.cork(1)
-		defer c.cork(0)
-	}
 	var together net.Buffers
 	bytes := 0
 	for i := range pieces {
@@ -221,11 +217,6 @@ func (c *client) sendFile(span *segstore.Span) (sent bool, err error) {
 		}
 	}
 	return true, nil
-}
-
-// cork holds back what does not fill a packet. On error the connection is gone, and the next write says so.
-func (c *client) cork(on int) {
-	_ = c.raw.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_CORK, on) })
 }
 
 func (c *client) writeSoon() error {
