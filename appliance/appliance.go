@@ -18,6 +18,7 @@ import (
 	"penstock/appliance/config"
 	"penstock/appliance/intake"
 	"penstock/appliance/kafka"
+	"penstock/appliance/kafka/bridge"
 	"penstock/appliance/kafka/group"
 	"penstock/appliance/shard"
 	"penstock/tuning"
@@ -40,6 +41,9 @@ type Appliance struct {
 	intake atomic.Pointer[intake.Server] // nil until then, when it is off, and when this process is no listener
 	kafka  atomic.Pointer[kafka.Server]  // nil until then, and when it is off
 	groups atomic.Pointer[group.Coordinator]
+	bridge atomic.Pointer[bridge.Bridge]
+
+	promotions *bridge.Promotions
 
 	stage  atomic.Int32
 	failed chan error // a part that stopped by itself says why; room for each
@@ -64,7 +68,7 @@ var (
 // answers from the start. c is valid (config.Load, or Validate). On error nothing stays open.
 func Open(c config.Config, log *slog.Logger) (*Appliance, error) {
 	a := &Appliance{config: c, log: log, started: time.Now(), failed: make(chan error, 3)}
-	for _, step := range []func() error{a.checkHost, a.openDir, a.openAdmin, a.openLogs, a.openCertificate, a.openKafka, a.openIntake} {
+	for _, step := range []func() error{a.checkHost, a.openDir, a.openAdmin, a.openLogs, a.openBridge, a.openCertificate, a.openKafka, a.openIntake} {
 		if err := step(); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
@@ -137,6 +141,7 @@ func (a *Appliance) openAdmin() error {
 		Version: ThisBuild().Version,
 		Ready:   a.ready,
 		Deleted: a.topicDeleted,
+		Bridge:  bridgeDoor{a},
 	})
 	if err != nil {
 		return err
@@ -150,16 +155,24 @@ func (a *Appliance) openAdmin() error {
 	return nil
 }
 
-// topicDeleted has consumer groups forget how far they were in a topic that is gone.
+// topicDeleted has consumer groups and clusters forget how far they were in a topic that is gone.
 func (a *Appliance) topicDeleted(topic string) error {
+	var errs []error
 	if groups := a.groups.Load(); groups != nil {
-		return groups.TopicDeleted(topic)
+		errs = append(errs, groups.TopicDeleted(topic))
 	}
-	return nil
+	if b := a.bridge.Load(); b != nil {
+		errs = append(errs, b.TopicDeleted(topic))
+	}
+	return errors.Join(errs...)
 }
 
 func (a *Appliance) openLogs() error {
 	c := &a.config
+	var err error
+	if a.promotions, err = bridge.OpenPromotions(nil, c.DataDir); err != nil {
+		return err
+	}
 	set, err := shard.Open(shard.Options{
 		Dir:            c.DataDir,
 		Shards:         c.Shards,
@@ -174,6 +187,9 @@ func (a *Appliance) openLogs() error {
 		RepeatWindow:   c.DedupWindow,
 		Ack:            a.ack(),
 		Pin:            c.PinWriters,
+		Seed:           a.routingSeed(),
+		Spooled:        a.spooled,
+		Changed:        a.topicsChanged,
 		Logger:         a.log,
 	})
 	if err != nil {
@@ -315,6 +331,9 @@ func (a *Appliance) close() error {
 	errs := []error{a.closeDoors(ctx)}
 	if groups := a.groups.Load(); groups != nil {
 		errs = append(errs, groups.Close(ctx))
+	}
+	if b := a.bridge.Load(); b != nil {
+		errs = append(errs, b.Close(ctx))
 	}
 	if set := a.set.Load(); set != nil {
 		errs = append(errs, set.Close(ctx))

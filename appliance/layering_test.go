@@ -48,8 +48,9 @@ var edges = map[string][]string{
 	"appliance/cmd/*": {"wire", "wire/formats", "segstore", "tuning", "appliance", "appliance/*", "github.com/spf13"},
 
 	// Parts of parts.
-	"appliance/kafka/group": {"segstore", "segstore/disk", "github.com/twmb/franz-go"},
-	"appliance/kafka/scram": {}, // a leaf: what a password's verifier is, the configuration knows too
+	"appliance/kafka/group":  {"segstore", "segstore/disk", "github.com/twmb/franz-go"},
+	"appliance/kafka/bridge": {"wire", "segstore", "segstore/disk", "appliance/shard", "github.com/twmb/franz-go", "github.com/cespare/xxhash"},
+	"appliance/kafka/scram":  {}, // a leaf: what a password's verifier is, the configuration knows too
 
 	// Proofs measure or attack anything.
 	"benchmarks/*":       {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},

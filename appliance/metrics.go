@@ -9,13 +9,14 @@ import (
 
 	"penstock/appliance/intake"
 	"penstock/appliance/kafka"
+	"penstock/appliance/kafka/bridge"
 	"penstock/appliance/kafka/group"
 	"penstock/appliance/shard"
 	"penstock/wire"
 )
 
 // WriteMetrics writes the appliance's numbers in Prometheus' text format. It is the one place that gives them names: parts only
-// count. Labels are wire, reason, scheme, listener, address, writer, topic and shard, and nothing that a client chooses but a
+// count. Labels are wire, reason, scheme, listener, address, writer, topic, shard and target, and nothing that a client chooses but a
 // topic's name, of which max-topics bounds the number.
 func (a *Appliance) WriteMetrics(w io.Writer) {
 	var e exposition
@@ -35,6 +36,9 @@ func (a *Appliance) WriteMetrics(w io.Writer) {
 	}
 	if groups := a.groups.Load(); groups != nil {
 		e.groups(groups.Stats())
+	}
+	if b := a.bridge.Load(); b != nil {
+		e.forward(b.Status())
 	}
 	if set != nil {
 		e.shards(set.Stats())
@@ -205,6 +209,25 @@ func (e *exposition) groups(s group.Stats) {
 	e.sample(uint64(s.Memory))
 	e.family("penstock_kafka_group_log_bytes", "gauge", "What the log of committed offsets takes on disk.")
 	e.sample(uint64(s.LogBytes))
+}
+
+func (e *exposition) forward(s bridge.Status) {
+	for _, m := range []struct {
+		name, kind, help string
+		value            func(t *bridge.TargetStatus) uint64
+	}{
+		{"penstock_forward_records_total", "counter", "Records brought to a cluster.", func(t *bridge.TargetStatus) uint64 { return t.Records }},
+		{"penstock_forward_bytes_total", "counter", "Bytes of batches brought to a cluster.", func(t *bridge.TargetStatus) uint64 { return t.Bytes }},
+		{"penstock_forward_errors_total", "counter", "Tries that failed; what they were about waits in the log.", func(t *bridge.TargetStatus) uint64 { return t.Errors }},
+		{"penstock_forward_lost_records_total", "counter", "Records that were gone here before they could be brought to a cluster.", func(t *bridge.TargetStatus) uint64 { return t.Lost }},
+		{"penstock_forward_lag_records", "gauge", "Records that wait to be brought to a cluster.", func(t *bridge.TargetStatus) uint64 { return uint64(t.Lag()) }},
+		{"penstock_forward_away", "gauge", "1 while some shard is behind, or its partition out of reach.", func(t *bridge.TargetStatus) uint64 { return truth(t.Away) }},
+	} {
+		e.family(m.name, m.kind, m.help)
+		for i := range s.Targets {
+			e.sample(m.value(&s.Targets[i]), "target", s.Targets[i].Name)
+		}
+	}
 }
 
 func (e *exposition) shards(s shard.Stats) {

@@ -14,10 +14,13 @@ import (
 	"penstock/wire/formats"
 )
 
-// Check says what is wrong with the part of a configuration that only the wires understand: their names, their settings, the file of
-// secrets. nil: nothing.
+// Check says what is wrong with the part of a configuration that only the wires and the bridge understand: the wires' names, their settings,
+// the file of secrets, the addresses of clusters. nil: nothing.
 func Check(c *config.Config) error {
 	a := &Appliance{config: *c}
+	if err := checkBridge(c); err != nil {
+		return err
+	}
 	spoken, err := a.formats()
 	if err != nil {
 		return err

@@ -31,6 +31,8 @@ type Options struct {
 	Ledger func() map[string]Account
 	// Deleted is called with each topic that was deleted. Nil does nothing.
 	Deleted func(topic string) error
+	// Bridge brings topics to clusters. Nil brings nothing.
+	Bridge Bridge
 	// Ready returns nil, or why the appliance takes no records; its text is shown. Nil asks the Set alone.
 	Ready func() error
 }
@@ -55,6 +57,7 @@ type Server struct {
 	version  string
 	ready    func() error
 	deleted  func(topic string) error
+	bridge   Bridge
 	listener net.Listener
 	http     http.Server
 	stop     context.CancelFunc // ends the long polls, so that Close need not wait for them
@@ -81,8 +84,11 @@ func New(o Options) (*Server, error) {
 	if o.Deleted == nil {
 		o.Deleted = func(string) error { return nil }
 	}
+	if o.Bridge == nil {
+		o.Bridge = noBridge{}
+	}
 	ctx, stop := context.WithCancel(context.Background())
-	s := &Server{set: o.Set, catalog: o.Catalog, metrics: o.Metrics, ledger: o.Ledger, version: o.Version, ready: o.Ready, deleted: o.Deleted, listener: listener, stop: stop}
+	s := &Server{bridge: o.Bridge, set: o.Set, catalog: o.Catalog, metrics: o.Metrics, ledger: o.Ledger, version: o.Version, ready: o.Ready, deleted: o.Deleted, listener: listener, stop: stop}
 	s.http = http.Server{
 		Handler:           newGuard(bound, o.Hosts).wrap(s.routes()),
 		ReadHeaderTimeout: headerTimeout,
@@ -131,5 +137,9 @@ func (s *Server) routes() *http.ServeMux {
 	mux.HandleFunc("GET /v1/topics/{topic}", s.describeTopic)
 	mux.HandleFunc("DELETE /v1/topics/{topic}", s.deleteTopic)
 	mux.HandleFunc("GET /v1/topics/{topic}/records", s.serveRecords)
+	mux.HandleFunc("GET /v1/forward", s.serveForward)
+	mux.HandleFunc("GET /v1/topics/{topic}/promotion", s.servePromotion)
+	mux.HandleFunc("POST /v1/topics/{topic}/promotion", s.promote)
+	mux.HandleFunc("DELETE /v1/topics/{topic}/promotion", s.demote)
 	return mux
 }

@@ -75,7 +75,7 @@ func (r *reading) root(node *yaml.Node) {
 	if isNull(node) {
 		return
 	}
-	known := []string{topicsKey, tenantsKey, wiresKey}
+	known := []string{topicsKey, tenantsKey, wiresKey, forwardKey}
 	known = append(known, kafkaUsersKey)
 	for i := range settings {
 		known = append(known, settings[i].Name)
@@ -90,6 +90,8 @@ func (r *reading) root(node *yaml.Node) {
 			r.wires(value)
 		case kafkaUsersKey:
 			r.kafkaUsers(value)
+		case forwardKey:
+			r.forward(value)
 		default:
 			r.setting(find(name), value)
 		}

@@ -41,6 +41,9 @@ func (e *Effective) Print(w io.Writer) error {
 	if err := e.printKafkaUsers(&out); err != nil {
 		return err
 	}
+	if err := e.printForwards(&out); err != nil {
+		return err
+	}
 	_, err := w.Write(out.Bytes())
 	return err
 }

@@ -26,7 +26,7 @@ type Config struct {
 	RingBytes    int64  // per writer; 0 = derived, see RingSize
 	PinWriters   []int  // CPU of each shard writer; empty = not pinned
 	SegmentBytes int64
-	Log          string // "local"
+	Log          string // "local", or the address of the Kafka cluster that keeps the topics
 
 	Retention      time.Duration
 	RetentionBytes int64 // all topics together; 0 = no limit
@@ -63,6 +63,8 @@ type Config struct {
 	Topics  map[string]Topic
 	Tenants map[string]Tenant // by name
 	Wires   map[string]Wire   // by the wire's name
+
+	Forwards map[string]Forward // by name
 }
 
 // Acks are the names of the acknowledgement policies, safest first.
@@ -127,7 +129,7 @@ var settings = []Setting{
 		func(c *Config) Value { return sizeValue{&c.RingBytes} }},
 	{"pin-writers", "Storage", "", "CPU of each writer, as 0,1; empty leaves them to the scheduler",
 		func(c *Config) Value { return numbersValue{&c.PinWriters} }},
-	{"log", "Storage", "local", "where the log is kept; this version knows local",
+	{"log", "Storage", "local", "where topics are kept: local, or a Kafka cluster as kafka://HOST:PORT,HOST:PORT, with the data directory as spool",
 		func(c *Config) Value { return textValue{&c.Log, "local"} }},
 
 	{"http", "Listeners", "127.0.0.1:8080", "HTTP listener",

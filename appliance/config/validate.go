@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// Local says that topics are kept in the data directory.
+const Local = "local"
+
 // Limits that settings are held against. The storage's own (segstore, ring) are compared with these by a test of the appliance.
 const (
 	SegmentBytesMin = 64 << 10
@@ -32,7 +35,7 @@ const (
 
 // Validate says what does not fit together, all of it, and what to do. nil: the Config can be run.
 func (c *Config) Validate() error {
-	return errors.Join(append(append(append(c.checkRanges(), c.checkRelations()...), c.checkListeners()...), c.checkAdvertised())...)
+	return errors.Join(append(append(append(c.checkRanges(), c.checkRelations()...), c.checkListeners()...), append(c.checkForwards(), c.checkAdvertised())...)...)
 }
 
 func (c *Config) checkRanges() (all []error) {
@@ -41,11 +44,10 @@ func (c *Config) checkRanges() (all []error) {
 		complain("data-dir is empty: name a directory")
 	}
 	switch {
-	case c.Log == "" || c.Log == "local":
+	case c.Log == "" || c.Log == Local:
 	case strings.HasPrefix(c.Log, "kafka://"):
-		complain("log: this version keeps its log in the data directory only, a Kafka cluster is not in it yet: write local, or leave log out")
 	default:
-		complain("log: %q is not known: write local, or leave log out", c.Log)
+		complain("log: %q is not known: write local, or a Kafka cluster as kafka://HOST:PORT", c.Log)
 	}
 	size := func(name string, bytes, least, most int64) {
 		if bytes < least || bytes > most {

@@ -17,8 +17,15 @@ func TestValidate(t *testing.T) {
 		{"no data-dir", func(c *Config) { c.DataDir = " " }, "data-dir is empty: name a directory"},
 		{"nowhere to come back to", func(c *Config) { c.KafkaAdvertised = "edge1" }, `kafka-advertised: "edge1" is no place to come back to: write host:port as clients reach it, or leave it out`},
 		{"port of nothing", func(c *Config) { c.KafkaAdvertised = "edge1:0" }, `kafka-advertised: "edge1:0" is no place to come back to: write host:port as clients reach it, or leave it out`},
-		{"kafka log", func(c *Config) { c.Log = "kafka://b1:9092" }, "log: this version keeps its log in the data directory only, a Kafka cluster is not in it yet: write local, or leave log out"},
-		{"other log", func(c *Config) { c.Log = "s3://b" }, `log: "s3://b" is not known: write local, or leave log out`},
+		{"other log", func(c *Config) { c.Log = "s3://b" }, `log: "s3://b" is not known: write local, or a Kafka cluster as kafka://HOST:PORT`},
+		{"forward to no cluster", func(c *Config) { c.Forwards = map[string]Forward{"lake": {To: "b1:9092"}} },
+			`forward.lake.to is "b1:9092": write a Kafka cluster's address, as kafka://host:9092`},
+		{"forward to the log", func(c *Config) {
+			c.Log, c.Forwards = "kafka://b:1", map[string]Forward{"lake": {To: "kafka://b:1"}}
+		}, "forward.lake brings topics to the cluster that keeps them already (log): rename them, or leave it out"},
+		{"forward twice", func(c *Config) {
+			c.Forwards = map[string]Forward{"a": {To: "kafka://b:1"}, "b": {To: "kafka://b:1"}}
+		}, "forward.a and forward.b bring the same topics to the same place: leave one out"},
 		{"segment too small", func(c *Config) { c.SegmentBytes = 64<<10 - 1 }, "segment-bytes is 65535: choose from 64KiB to 1GiB"},
 		{"segment too large", func(c *Config) { c.SegmentBytes = 2 << 30 }, "segment-bytes is 2GiB: choose from 64KiB to 1GiB"},
 		{"body too small", func(c *Config) { c.MaxBodyBytes = 0 }, "max-body-bytes is 0: choose from 1KiB to 64MiB"},

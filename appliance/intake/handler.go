@@ -89,9 +89,9 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		w.where = strconv.AppendInt(w.where[:0], int64(w.repeated), 10)
 		ctx.Response.Header.SetBytesV(duplicatesHeader, w.where)
 	}
-	if asked && w.outcome.Verdict == wire.Stored {
+	if (asked || w.spooled) && w.outcome.Verdict == wire.Stored {
 		header := &ctx.Response.Header
-		header.Set(ackHeader, ack.String())
+		header.Set(ackHeader, w.safety(ack))
 		if w.where = w.ticket.AppendPosition(w.where[:0]); len(w.where) > 0 && len(w.where) <= positionMax {
 			header.SetBytesV(positionHeader, w.where)
 		}
@@ -175,6 +175,9 @@ func (w *worker) store(s *Server, ack shard.Ack) error {
 	if err == nil {
 		err = w.ticket.Wait(shard.AckTimeout)
 	}
+	if err == nil && ack == shard.AckDisk {
+		w.waitCluster()
+	}
 	if !errors.Is(err, shard.ErrTooLarge) || len(w.batch.Records) < 2 {
 		w.account(err)
 		return err
@@ -188,6 +191,27 @@ func (w *worker) store(s *Server, ack shard.Ack) error {
 	}
 	w.batch.Records = all[half:]
 	return w.store(s, ack)
+}
+
+// waitCluster waits until the cluster has the records of the batch just stored, where one keeps their topics and is not away.
+func (w *worker) waitCluster() {
+	if !w.ticket.Spooled() {
+		return
+	}
+	has := w.ticket.WaitCluster()
+	w.inCluster = has && (w.inCluster || !w.spooled)
+	w.spooled = true
+}
+
+// inKafka is the name of what is safer than any policy of ours: a cluster has it.
+const inKafka = "kafka"
+
+// safety names how safe the records are that were stored.
+func (w *worker) safety(ack shard.Ack) string {
+	if w.inCluster {
+		return inKafka
+	}
+	return ack.String()
 }
 
 func (w *worker) parser(r *route) wire.Parser {

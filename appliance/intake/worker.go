@@ -44,6 +44,9 @@ type worker struct {
 	kept, repeated int
 	late           int // not known yet
 
+	// Whether a cluster keeps topics that the request's records went to, and whether it has all of them.
+	spooled, inCluster bool
+
 	scope  []byte    // whose records they are
 	digest hash.Hash // SHA-256
 	sum    []byte    // its outcome
@@ -61,6 +64,7 @@ func (w *worker) release() {
 	w.target, w.query, w.key, w.peer = nil, nil, nil, netip.Addr{}
 	w.asked, w.told, w.toldBytes = 0, 0, 0
 	w.kept, w.repeated, w.late = 0, 0, 0
+	w.spooled, w.inCluster = false, false
 	w.inflate.forget()
 	if w.zipped.Cap() > replyKeep {
 		w.zipped = bytes.Buffer{}
