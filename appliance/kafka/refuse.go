@@ -120,6 +120,16 @@ func refuseGroups(r kmsg.Request, response kmsg.Response) bool {
 			g.Group, g.ErrorCode = asked.Group, unauthorizedGroup
 			told.Groups = append(told.Groups, g)
 		}
+		for _, asked := range r.(*kmsg.OffsetFetchRequest).Topics { // version 1 has codes for partitions only
+			topic := kmsg.NewOffsetFetchResponseTopic()
+			topic.Topic = asked.Topic
+			for _, partition := range asked.Partitions {
+				p := kmsg.NewOffsetFetchResponseTopicPartition()
+				p.Partition, p.Offset, p.ErrorCode = partition, -1, unauthorizedGroup
+				topic.Partitions = append(topic.Partitions, p)
+			}
+			told.Topics = append(told.Topics, topic)
+		}
 	case *kmsg.DescribeGroupsResponse:
 		for _, name := range r.(*kmsg.DescribeGroupsRequest).Groups {
 			g := kmsg.NewDescribeGroupsResponseGroup()

@@ -12,13 +12,10 @@ import (
 	"penstock/appliance/kafka/scram"
 )
 
-// How long a client may take to log in, and how long one waits for the answer whose login failed.
-const (
-	loginTime = 30 * time.Second
-	failDelay = 500 * time.Millisecond
-)
+// loginTime is how long a client may take to log in.
+const loginTime = 30 * time.Second
 
-const plain = "PLAIN"
+const byPassword = "PLAIN"
 
 // login is how far a connection has got with logging in.
 type login struct {
@@ -43,7 +40,7 @@ func (c *client) mechanisms() (names []string) {
 		names = append(names, h.Name())
 	}
 	if c.server.opt.TLS != nil || c.server.loopback {
-		names = append(names, plain)
+		names = append(names, byPassword)
 	}
 	return names
 }
@@ -107,7 +104,7 @@ func (c *client) token(token []byte) error {
 // logIn goes a step on. A failure is counted, answered late, and the last of its connection.
 func (c *client) logIn(token []byte) (answer []byte, ok bool) {
 	user, done := "", false
-	if c.login.mechanism == plain {
+	if c.login.mechanism == byPassword {
 		user, ok = c.plain(token)
 		done = ok
 	} else {
@@ -117,7 +114,7 @@ func (c *client) logIn(token []byte) (answer []byte, ok bool) {
 		c.server.loginsFailed.Add(1)
 		c.login.mechanism, c.login.exchange = "", nil
 		select {
-		case <-time.After(failDelay):
+		case <-time.After(c.server.opt.FailDelay):
 		case <-c.server.ctx.Done():
 		}
 		return nil, false

@@ -30,6 +30,7 @@ type Options struct {
 	ReadTimeout    time.Duration // for a frame to come, once it has begun
 	WriteTimeout   time.Duration // for a megabyte of an answer to be taken
 	WaitMax        time.Duration // of a long poll; 0 = a minute
+	FailDelay      time.Duration // before a login that failed is answered; 0 = half a second
 	Logger         *slog.Logger
 }
 
@@ -96,6 +97,9 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	if o.WaitMax == 0 {
 		o.WaitMax = time.Minute
+	}
+	if o.FailDelay == 0 {
+		o.FailDelay = time.Second / 2
 	}
 	s := &Server{opt: o, users: newUsers(o.Users), apis: make([]atomic.Uint64, len(apis)), room: newRoom(framesMax),
 		clients: map[*client]struct{}{}, byHost: map[string]int{}}
