@@ -19,6 +19,7 @@ var (
 	ErrSync         = errors.New("the disk failed to sync the records")
 	ErrExists       = errors.New("the topic exists")
 	ErrUnknownTopic = errors.New("there is no such topic")
+	ErrUnknownShard = errors.New("the topic has no such shard")
 )
 
 var errSync = ErrSync // addressable, so that failing a request allocates nothing

@@ -25,7 +25,7 @@ func (h *hasher) sum(key []byte) uint64 {
 // Offer routes a batch's records to their shards and puts them into the writers' rings, all or none: when it returns an error,
 // nothing of the batch was or will be kept. The batch may be reused as soon as it returns. Then Wait, unless ack is AckRing.
 //
-// Errors: ErrBusy (a ring is full), ErrUnderWay (a record repeats one that is being stored for another request), ErrFull (no space on disk), ErrTopics (it would be a topic too many), ErrTooLarge (more than fits
+// Errors: ErrBusy (a ring is full), ErrUnderWay (a record repeats one that is being stored for another request), ErrFull (no space on disk), ErrTopics (it would be a topic too many), ErrUnknownShard (the topic has no shard of the number that To named), ErrTooLarge (more than fits
 // a ring's frame), ErrClosing, or what the disk said when a topic had to be made.
 func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 	t.shares, t.of, t.ids, t.repeated, t.ack = t.shares[:0], t.of[:0], t.ids[:0], 0, ack
@@ -40,7 +40,9 @@ func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 	if s.closing.Load() {
 		return ErrClosing
 	}
-	if err := t.divide(b.Records, ack); err != nil {
+	err := t.divide(b.Records, ack)
+	t.to = 0
+	if err != nil {
 		t.withdraw()
 		return err
 	}
@@ -97,6 +99,12 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 		shard := uint64(t.turn) // records without a key stay together, in their order
 		if r.Key != nil {
 			shard = t.hash.sum(r.Key)
+		}
+		if t.to > 0 {
+			if t.to > len(topic.logs) {
+				return ErrUnknownShard
+			}
+			shard = uint64(t.to - 1)
 		}
 		log := topic.logs[shard%uint64(len(topic.logs))]
 		at := t.shareOf(log)

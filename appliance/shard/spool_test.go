@@ -1,6 +1,7 @@
 package shard
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -108,4 +109,24 @@ func TestSpoolIsKept(t *testing.T) {
 	tp, _ := s.Topic("kept")
 	tp.Spools()[0].Drained(1000)
 	waitFor(t, func() bool { return first("kept") > 0 })
+}
+
+// A batch that is offered to a shard goes there, whatever its keys say; the next one goes by its keys again.
+func TestOfferToAShard(t *testing.T) {
+	s := openSet(t, t.TempDir(), func(o *Options) { o.Shards = 3 })
+	k := s.NewTicket()
+	for shard := range 3 {
+		k.To(shard)
+		store(t, s, k, AckDisk, "t a 1", "t b 2", "t - 3")
+	}
+	for i, got := range readAll(t, s, "t") {
+		if len(got) != 3 {
+			t.Errorf("shard %d has %q", i, got)
+		}
+	}
+	k.To(3)
+	if err := s.Offer(batchOf("t a 1"), k, AckDisk); !errors.Is(err, ErrUnknownShard) {
+		t.Errorf("offered to a shard that is not there: %v", err)
+	}
+	store(t, s, k, AckDisk, "t a 1")
 }

@@ -24,6 +24,7 @@ type Ticket struct {
 	timer   *time.Timer
 	hash    hasher
 	turn    uint32 // where the next records without a key go
+	to      int    // 1 + the shard that To named; 0: none
 
 	shares []share     // the request's records by shard
 	parts  []ring.Part // the same, as claims
@@ -205,6 +206,9 @@ func (t *waitTable) free(w *wait) {
 	defer t.mu.Unlock()
 	t.idle = append(t.idle, w)
 }
+
+// To has all records of the batch that is offered next go to one shard of their topic, whatever their keys.
+func (t *Ticket) To(shard int) { t.to = shard + 1 }
 
 // NewTicket makes a ticket for one worker. Workers are few and kept; a ticket lives as long as the set.
 func (s *Set) NewTicket() *Ticket {

@@ -119,14 +119,13 @@ func (p *promotion) fetch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		for _, fetch := range fetches {
-			for _, topic := range fetch.Topics {
-				for _, part := range topic.Partitions {
-					if err := p.keep(ticket, int(part.Partition), part.Records, &shards[part.Partition]); err != nil {
-						return err
-					}
-				}
+		fetches.EachPartition(func(part kgo.FetchTopicPartition) {
+			if i := int(part.Partition); err == nil && i >= 0 && i < len(shards) { // kgo tells of an ended wait as of a partition -1
+				err = p.keep(ticket, i, part.Records, &shards[i])
 			}
+		})
+		if err != nil {
+			return err
 		}
 		if err := p.change(func(at *Promotion) { at.Shards = append(at.Shards[:0], shards...) }); err != nil {
 			return err
@@ -155,6 +154,7 @@ func (p *promotion) keep(ticket *shard.Ticket, i int, records []*kgo.Record, at 
 		if len(batch.Records) == 0 {
 			return nil
 		}
+		ticket.To(i)
 		err := p.b.set.Offer(&batch, ticket, shard.AckDisk)
 		if err == nil {
 			err = ticket.Wait(shard.AckTimeout)
