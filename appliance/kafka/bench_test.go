@@ -59,7 +59,7 @@ func BenchmarkFetch(b *testing.B) {
 }
 
 // BenchmarkSend is an answer with one span of batches, sent by sendfile and by writev from the mapping, and how long the sending thread was at
-// work for it: where the first gets cheaper is what sendfileMin stands for. The reader throws away what comes without a copy.
+// work for it: sendfileMin stands where the first comes near the second. The reader throws away what comes without a copy.
 func BenchmarkSend(b *testing.B) {
 	set, err := shard.Open(shard.Options{Dir: b.TempDir(), Shards: 1, SegmentBytes: 16 << 20})
 	if err != nil {
