@@ -8,9 +8,11 @@ TORN ?= 2000
 LIVES ?= 1000000
 SEED ?= 1
 EVENTS ?= 5000000
+BROKERS ?= 50
+AWAY ?= 3600000
 SERVED ?= 600
 
-.PHONY: help build check test race clients fuzz bench served load torture kills cuts torn sim mallocs mutate
+.PHONY: help build check test race clients fuzz bench served load torture kills cuts torn sim mallocs mutate brokers away
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -65,6 +67,13 @@ torn: build ## TORN (2,000) power cuts that tear and reorder sectors; needs root
 	$(GO) build -o benchmarks/load/load ./benchmarks/load
 	$(GO) build -C benchmarks/fuseblk -o $(CURDIR)/fuseblk .
 	benchmarks/load/load torture --bin ./penstock --power fuse --fuseblk ./fuseblk --cycles $(TORN) --seed $(SEED)
+
+brokers: ## BROKERS (50) kill -9 of an Apache Kafka broker, and of the listeners before one; needs make clients
+	PENSTOCK_CLIENTS=all PENSTOCK_BROKER_KILLS=$(BROKERS) PENSTOCK_LISTENER_KILLS=$(BROKERS) PENSTOCK_SEED=$(SEED) \
+		$(GO) test -count=1 -timeout 120m -v -run '^(TestBrokerKills|TestThreeListeners)$$' ./appliance/e2e
+
+away: ## AWAY (3.6 million) records while the broker is dead, and what a dead broker costs ingest; needs make clients
+	PENSTOCK_CLIENTS=all PENSTOCK_AWAY=$(AWAY) PENSTOCK_AWAY_ROUNDS=7 $(GO) test -count=1 -timeout 60m -v -run '^TestBrokerAway' ./appliance/e2e
 
 sim: ## LIVES (1 million) lives of the simulation, from a seed drawn by the clock
 	PENSTOCK_SIM_LIVES=$(LIVES) PENSTOCK_SIM_BASE=$$(date +%s%N) $(GO) test -count=1 -timeout 120m -v -run '^TestSimulation$$' ./appliance/shard

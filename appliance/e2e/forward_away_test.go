@@ -1,0 +1,218 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// awayBatch is how many events a request has, of about 200 bytes each.
+const awayBatch = 100
+
+// awayRequest is a request for a topic, of events with keys.
+func awayRequest(topic string) []byte {
+	var body bytes.Buffer
+	for i := range awayBatch {
+		fmt.Fprintf(&body, `{"k":"k%d","n":%d,"fill":"%s"}`+"\n", i%bookKeys, i, strings.Repeat("y", 170))
+	}
+	return addEvents(topic, body.Bytes())
+}
+
+// forwardTo starts a server that forwards all topics to a broker.
+func forwardTo(t *testing.T, b *broker) *server {
+	t.Helper()
+	return startBringing(t, "--segment-bytes", "64MiB", "--max-body-bytes", "1MiB",
+		"--config", writeFile(t, "penstock.yml", fmt.Sprintf("forward:\n  lake: {to: \"kafka://%s\"}\n", b.Address)))
+}
+
+// anonymous is a process's memory that is not a file's, in bytes: its heap and stacks, and not the mapped log.
+func anonymous(t *testing.T, pid int) (size int64) {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			if _, err := fmt.Sscanf(rest, "%d kB", &size); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			return size << 10
+		}
+	}
+	t.Fatalf("no RssAnon in /proc/%d/status", pid)
+	return 0
+}
+
+// flat is how far memory may grow while what waits for the broker grows by far more.
+const flat = 16 << 20
+
+// The broker is dead while events go on to come, as many as in an hour at a thousand a second when PENSTOCK_AWAY is 3600000: every request
+// is acknowledged, memory stays where it was, and all is in the cluster soon after it is back.
+func TestBrokerAway(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a broker takes a while to start")
+	}
+	records := times("PENSTOCK_AWAY", 400_000)
+	b := startBroker(t)
+	type waiting struct {
+		s            *server
+		target, name string
+		before       int64 // records
+	}
+	all := []*waiting{
+		{s: forwardTo(t, b), target: "lake", name: "forward"},
+		{s: startBringing(t, "--segment-bytes", "64MiB", "--max-body-bytes", "1MiB", "--log", "kafka://"+b.Address), target: "log", name: "--log"},
+	}
+	for _, w := range all {
+		newPump(t, w.s.HTTP, awayRequest("away"+w.target), 4).send(100, 1)
+		w.before = w.s.drained(w.target)
+	}
+	b.kill()
+	for _, w := range all {
+		p := newPump(t, w.s.HTTP, awayRequest("away"+w.target), 4)
+		p.send(100, 4) // and nobody waits for the broker any more
+		const parts = 8
+		var memory []string
+		var sizes []int64
+		began := time.Now()
+		for range parts {
+			p.send(max(records/parts/awayBatch/len(p.conns), 1), 4)
+			sizes = append(sizes, anonymous(t, w.s.cmd.Process.Pid))
+			memory = append(memory, fmt.Sprintf("%.1f", float64(sizes[len(sizes)-1])/1e6))
+		}
+		t.Logf("%s: %d records while the broker is dead, %.0f a second; memory in MB after each eighth of them: %s",
+			w.name, records, float64(records)/time.Since(began).Seconds(), strings.Join(memory, " "))
+		if grown := slices.Max(sizes[parts/2:]) - slices.Max(sizes[:parts/2]); grown > flat {
+			t.Errorf("%s: memory has grown by %d bytes in the second half", w.name, grown)
+		}
+		if away := w.s.metric(fmt.Sprintf(`penstock_forward_away{target="%s"}`, w.target)); away != 1 {
+			t.Errorf("%s: the broker is dead, and the metrics say that it is not away", w.name)
+		}
+	}
+	b.start()
+	for _, w := range all {
+		began := time.Now()
+		if stored := w.s.stored(t, w.target); stored != w.before+int64(max(records/8/awayBatch/4, 1)*8*awayBatch*4)+400*awayBatch {
+			t.Errorf("%s: %d records are stored", w.name, stored)
+		} else if there := b.count("away" + w.target); there != stored {
+			t.Errorf("%s: the cluster has %d records of %d", w.name, there, stored)
+		}
+		t.Logf("%s: drained in %v", w.name, time.Since(began).Round(time.Millisecond))
+	}
+}
+
+// count is how many records a topic has.
+func (b *broker) count(topic string) (n int64) {
+	b.t.Helper()
+	client := b.client()
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(b.t.Context(), clientTime)
+	defer cancel()
+	all, err := ends(ctx, client, topic)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for _, end := range all {
+		n += end
+	}
+	return n
+}
+
+// What a dead cluster costs ingest, beside one that takes everything and none at all, in turns within one run: the broker runs, is killed, or
+// hangs. PENSTOCK_AWAY_ROUNDS is how often each has its turn, of PENSTOCK_AWAY_SECONDS; `make away` asks for it.
+func TestBrokerAwayCosts(t *testing.T) {
+	rounds := times("PENSTOCK_AWAY_ROUNDS", 0)
+	if rounds == 0 {
+		t.Skip("a benchmark: make away")
+	}
+	turn := time.Duration(times("PENSTOCK_AWAY_SECONDS", 10)) * time.Second
+	b := startBroker(t)
+	servers := []*measured{
+		{name: "nothing", s: startBringing(t, "--segment-bytes", "64MiB", "--max-body-bytes", "1MiB")},
+		{name: "forward", s: forwardTo(t, b), target: "lake"},
+		{name: "--log", s: startBringing(t, "--segment-bytes", "64MiB", "--max-body-bytes", "1MiB", "--log", "kafka://"+b.Address), target: "log"},
+	}
+	for _, m := range servers {
+		m.p = newPump(t, m.s.HTTP, awayRequest("costs"+m.target), 8)
+		m.p.send(1000, 1)
+		if m.target != "" {
+			m.s.drained(m.target)
+		}
+	}
+	states := []string{"runs", "is killed", "hangs"}
+	for range rounds {
+		for _, state := range states {
+			switch state {
+			case "is killed":
+				b.kill()
+			case "hangs":
+				if err := b.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, m := range servers {
+				m.p.send(100, 1) // until it is known
+				m.measure(state, turn)
+				if m.target != "" && state == "runs" {
+					m.s.drained(m.target)
+				}
+			}
+			switch state {
+			case "is killed":
+				b.start()
+			case "hangs":
+				if err := b.cmd.Process.Signal(syscall.SIGCONT); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, m := range servers {
+				if m.target != "" {
+					m.s.drained(m.target)
+				}
+			}
+		}
+	}
+	fmt.Printf("records of about 200 bytes, %d a request, 8 connections, ack disk; medians of %d turns of %v\n", awayBatch, rounds, turn)
+	fmt.Printf("| where to | the broker | records/s | CPU seconds per million |\n| --- | --- | --- | --- |\n")
+	for _, m := range servers {
+		for _, state := range states {
+			fmt.Printf("| %s | %s | %.0f | %.2f |\n", m.name, state, median(m.rates[state]), median(m.costs[state]))
+		}
+	}
+}
+
+// measured is a server under load, and what was measured by the broker's state.
+type measured struct {
+	name, target string
+	s            *server
+	p            *pump
+	rates, costs map[string][]float64
+}
+
+// measure sends for a while.
+func (m *measured) measure(state string, turn time.Duration) {
+	if m.rates == nil {
+		m.rates, m.costs = map[string][]float64{}, map[string][]float64{}
+	}
+	pid := m.s.cmd.Process.Pid
+	began, before, requests := time.Now(), processorOf(m.s.t, pid), 0
+	for time.Since(began) < turn {
+		m.p.send(50, 1)
+		requests += 50 * len(m.p.conns)
+	}
+	records := float64(requests * awayBatch)
+	m.rates[state] = append(m.rates[state], records/time.Since(began).Seconds())
+	m.costs[state] = append(m.costs[state], (processorOf(m.s.t, pid)-before).Seconds()/records*1e6)
+}
+
+func median(of []float64) float64 {
+	sorted := slices.Sorted(slices.Values(of))
+	return sorted[len(sorted)/2]
+}
