@@ -235,7 +235,7 @@ func TestImpossibleHeads(t *testing.T) {
 		{"less than none", header{base: 5, epoch: 1, count: -1}, false},
 	} {
 		b := make([]byte, 200)
-		n := BatchOverhead + putRecord(b[BatchOverhead:], 0, 0, nil, nil, []byte("value"))
+		n := BatchOverhead + putRecord(b[BatchOverhead:], 0, 0, nil, nil, []byte("value"), nil)
 		sealBatch(b[:n], &c.h)
 		if _, wrong := checkBatch(b); (wrong == "") != c.sound {
 			t.Errorf("%s: %q", c.name, wrong)
@@ -282,7 +282,7 @@ func forged(base int64, records int) []byte {
 	b := make([]byte, 4096)
 	n := BatchOverhead
 	for i := range records {
-		n += putRecord(b[n:], 0, int64(i), nil, nil, []byte("forged"))
+		n += putRecord(b[n:], 0, int64(i), nil, nil, []byte("forged"), nil)
 	}
 	sealBatch(b[:n], &header{base: base, epoch: 1, count: int32(records)})
 	return b[:n]
@@ -384,8 +384,8 @@ func TestBatchOverAnything(t *testing.T) {
 	id := idOf(1)
 	write := func(dst []byte) []byte {
 		n := BatchOverhead
-		n += putRecord(dst[n:], 0, 0, nil, nil, []byte("value"))
-		n += putRecord(dst[n:], 5, 1, &id, []byte("key"), nil)
+		n += putRecord(dst[n:], 0, 0, nil, nil, []byte("value"), nil)
+		n += putRecord(dst[n:], 5, 1, &id, []byte("key"), nil, nil)
 		sealBatch(dst[:n], &header{base: 7, epoch: 1, count: 2})
 		return dst[:n]
 	}

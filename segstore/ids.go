@@ -6,16 +6,16 @@ import "encoding/binary"
 type ID [12]byte
 
 // IDOverhead is what a record's ID takes in a batch beside RecordOverhead.
-const IDOverhead = 1 + len(idHeader) + 1 + len(ID{})
+const IDOverhead = 1 + len(IDHeader) + 1 + len(ID{})
 
-// idHeader is the key of the record header that holds the ID. Kafka's readers see it as they see any header.
-const idHeader = "penstock-id"
+// IDHeader is the key of the record header that holds the ID. Kafka's readers see it as they see any header. Who appends headers of their own leaves it
+// out of them.
+const IDHeader = "penstock-id"
 
-// putID writes the header that holds the ID, and how many there are.
+// putID writes the header that holds the ID.
 func putID(dst []byte, id *ID) int {
-	n := binary.PutVarint(dst, 1)
-	n += binary.PutVarint(dst[n:], int64(len(idHeader)))
-	n += copy(dst[n:], idHeader)
+	n := binary.PutVarint(dst, int64(len(IDHeader)))
+	n += copy(dst[n:], IDHeader)
 	n += binary.PutVarint(dst[n:], int64(len(id)))
 	return n + copy(dst[n:], id[:])
 }
@@ -35,7 +35,7 @@ func readID(src []byte) []byte {
 		if !ok {
 			return nil
 		}
-		if string(key) == idHeader && len(value) == len(ID{}) {
+		if string(key) == IDHeader && len(value) == len(ID{}) {
 			return value
 		}
 		src = rest

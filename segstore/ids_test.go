@@ -200,7 +200,7 @@ func TestIDAmongOtherHeaders(t *testing.T) {
 		return append(binary.AppendVarint(b, int64(len(value))), value...)
 	}
 	id := idOf(1)
-	own := header(idHeader, id[:])
+	own := header(IDHeader, id[:])
 	other, null := header("trace", []byte("abc")), header("trace", nil)
 	for _, c := range []struct {
 		name  string
@@ -213,7 +213,7 @@ func TestIDAmongOtherHeaders(t *testing.T) {
 		{"behind as many as there are", 1, slices.Concat(other, own), false},
 		{"none", 0, nil, false},
 		{"others only", 2, slices.Concat(other, null), false},
-		{"too short", 1, header(idHeader, id[:5]), false},
+		{"too short", 1, header(IDHeader, id[:5]), false},
 		{"cut in the value", 1, own[:len(own)-1], false},
 		{"cut in the key", 1, own[:4], false},
 		{"fewer than it says", 9, other, false},

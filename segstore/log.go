@@ -176,24 +176,28 @@ func (l *Log) fits(n int64) bool {
 	return at+n <= l.active.capacity
 }
 
-// Append adds a record to the open batch and returns its offset. A nil key is Kafka's null key. Room must have been reserved.
+// Append adds a record to the open batch and returns its offset. A nil key is Kafka's null key, a nil value its null value. Room must have been reserved.
 // Nobody sees the record before Commit.
 func (l *Log) Append(key, value []byte, ms int64) (offset int64) {
-	return l.append(nil, key, value, ms)
+	return l.AppendRecord(nil, key, value, nil, ms)
 }
 
 // AppendWithID is Append for a record with an ID, which takes IDOverhead more room.
 func (l *Log) AppendWithID(id *ID, key, value []byte, ms int64) (offset int64) {
-	l.active.ids.Store(l.active.ids.Load() + 1)
-	return l.append(id, key, value, ms)
+	return l.AppendRecord(id, key, value, nil, ms)
 }
 
-func (l *Log) append(id *ID, key, value []byte, ms int64) (offset int64) {
+// AppendRecord is Append for a record that may have an ID, and headers: as Kafka lays them out, their count first. They take their length more
+// room. What is nil it has not.
+func (l *Log) AppendRecord(id *ID, key, value, headers []byte, ms int64) (offset int64) {
+	if id != nil {
+		l.active.ids.Store(l.active.ids.Load() + 1)
+	}
 	b := &l.open
 	if b.count == 0 {
 		*b = openBatch{at: l.pos + BatchOverhead, base: l.next, baseTime: ms, maxTime: ms}
 	}
-	b.at += int64(putRecord(l.active.data[b.at:], ms-b.baseTime, int64(b.count), id, key, value))
+	b.at += int64(putRecord(l.active.data[b.at:], ms-b.baseTime, int64(b.count), id, key, value, headers))
 	b.count++
 	b.maxTime = max(b.maxTime, ms)
 	l.next++

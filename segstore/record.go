@@ -10,20 +10,21 @@ import "encoding/binary"
 //	offsetDelta     varint   against the batch's baseOffset
 //	keyLength       varint   -1: null
 //	key
-//	valueLength     varint
+//	valueLength     varint   -1: null
 //	value
-//	headers         varint   0: none; 1: the record's ID (see ids.go)
+//	headers         varint   how many, and then they; the record's ID is the first of them (see ids.go)
 //
-// RecordOverhead bounds what a record without an ID takes beside its key and value: 5 + 1 + 10 + 5 + 5 + 5 + 1.
+// RecordOverhead bounds what a record without an ID takes beside its key, value and headers: 5 + 1 + 10 + 5 + 5 + 5 + 1.
 const RecordOverhead = 32
 
-// Record is one record of a batch, read in place: Key, Value and ID alias the batch.
+// Record is one record of a batch, read in place: what it holds aliases the batch.
 type Record struct {
-	Offset int64
-	Time   int64 // event time, ms since 1970
-	Key    []byte
-	Value  []byte
-	ID     []byte // as in type ID; nil when it has none
+	Offset  int64
+	Time    int64 // event time, ms since 1970
+	Key     []byte
+	Value   []byte
+	ID      []byte  // as in type ID; nil when it has none
+	Headers Headers // all of them, the ID's too; nil when it has none
 }
 
 // Records reads a batch's records one after the other.
@@ -71,7 +72,7 @@ func (r *Records) Next() (Record, bool) {
 	}
 	record := Record{Offset: r.base + offsetDelta, Time: r.baseTime + timeDelta, Key: key, Value: value}
 	if len(body) > 1 {
-		record.ID = readID(body)
+		record.ID, record.Headers = readID(body), body
 	}
 	return record, true
 }
@@ -93,18 +94,18 @@ func readBytes(src []byte) (b, rest []byte, ok bool) {
 	return src[:size:size], src[size:], true
 }
 
-// putRecord writes one record to dst and returns its size. dst has room for key, value and RecordOverhead, and for IDOverhead when there
-// is an id.
-func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value []byte) int {
-	keyLength := int64(len(key))
+// putRecord writes one record to dst and returns its size. dst has room for key, value, headers and RecordOverhead, and for IDOverhead when
+// there is an id.
+func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value, headers []byte) int {
+	keyLength, valueLength := int64(len(key)), int64(len(value))
 	if key == nil {
 		keyLength = -1
 	}
-	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) +
-		varintSize(keyLength) + len(key) + varintSize(int64(len(value))) + len(value) + 1
-	if id != nil {
-		size += IDOverhead
+	if value == nil {
+		valueLength = -1
 	}
+	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) +
+		varintSize(keyLength) + len(key) + varintSize(valueLength) + len(value) + headersSize(id, headers)
 	n := binary.PutVarint(dst, int64(size))
 	dst[n] = 0
 	n++
@@ -112,13 +113,9 @@ func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value []by
 	n += binary.PutVarint(dst[n:], offsetDelta)
 	n += binary.PutVarint(dst[n:], keyLength)
 	n += copy(dst[n:], key)
-	n += binary.PutVarint(dst[n:], int64(len(value)))
+	n += binary.PutVarint(dst[n:], valueLength)
 	n += copy(dst[n:], value)
-	if id != nil {
-		return n + putID(dst[n:], id)
-	}
-	dst[n] = 0
-	return n + 1
+	return n + putHeaders(dst[n:], id, headers)
 }
 
 func varintSize(v int64) int {

@@ -16,13 +16,13 @@ func TestRecordRoundTrip(t *testing.T) {
 		for _, offset := range []int64{0, 63, 64, 8191, 8192, math.MaxInt32} {
 			for _, key := range [][]byte{nil, {}, []byte("key"), long} {
 				for _, id := range []*ID{nil, &id} {
-					for _, value := range [][]byte{{}, []byte("v"), bytes.Repeat([]byte("v"), 63), bytes.Repeat([]byte("v"), 64), long} {
+					for _, value := range [][]byte{nil, {}, []byte("v"), bytes.Repeat([]byte("v"), 63), bytes.Repeat([]byte("v"), 64), long} {
 						room := len(key) + len(value) + RecordOverhead
 						if id != nil {
 							room += IDOverhead
 						}
 						b := bytes.Repeat([]byte{0xee}, room+8)
-						n := putRecord(b[:room], time, offset, id, key, value)
+						n := putRecord(b[:room], time, offset, id, key, value, nil)
 						if n > room || !bytes.Equal(b[n:], bytes.Repeat([]byte{0xee}, room+8-n)) {
 							t.Fatalf("it took %d bytes of %d, or wrote behind them", n, room)
 						}
@@ -31,6 +31,8 @@ func TestRecordRoundTrip(t *testing.T) {
 						switch {
 						case !ok || len(records.rest) > 0 || r.Offset != 100+offset || r.Time != time || !bytes.Equal(r.Value, value):
 							t.Fatalf("%d, %d, %q, %q came back as %+v, %v", time, offset, key, value, r, ok)
+						case (r.Value == nil) != (value == nil):
+							t.Fatalf("value %q came back as %q", value, r.Value)
 						case !bytes.Equal(r.Key, key) || (r.Key == nil) != (key == nil):
 							t.Fatalf("key %q came back as %q", key, r.Key)
 						case (id == nil) != (r.ID == nil) || id != nil && ID(r.ID) != *id:
@@ -49,7 +51,7 @@ func TestRecordRoundTrip(t *testing.T) {
 // A batch whose records are not what its head says ends where they do. Nothing is made up, and no byte behind a record is taken for its own.
 func TestRecordsThatAreNone(t *testing.T) {
 	good := make([]byte, 100)
-	good = good[:putRecord(good, 1, 0, nil, []byte("key"), []byte("value"))]
+	good = good[:putRecord(good, 1, 0, nil, []byte("key"), []byte("value"), nil)]
 	varint := func(v int64) []byte { return binary.AppendVarint(nil, v) }
 	unended := bytes.Repeat([]byte{0xff}, 11) // a number that is too long
 	record := func(body ...[]byte) []byte {

@@ -63,7 +63,7 @@ func TestMarkOfASegmentOfWholePages(t *testing.T) {
 		if size < 0 {
 			t.Fatal("no size fits")
 		}
-		n := BatchOverhead + putRecord(make([]byte, size+RecordOverhead), 0, 0, nil, nil, make([]byte, size))
+		n := BatchOverhead + putRecord(make([]byte, size+RecordOverhead), 0, 0, nil, nil, make([]byte, size), nil)
 		if n == room {
 			f.must(f.Reserve(int64(size + RecordOverhead)))
 			f.Append(nil, make([]byte, size), 0)

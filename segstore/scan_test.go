@@ -34,7 +34,7 @@ func TestSearchUpToTheZeros(t *testing.T) {
 	for _, id := range []*ID{nil, {11: 0xff}} {
 		batch := func(base int64) []byte {
 			b := make([]byte, 200)
-			n := BatchOverhead + putRecord(b[BatchOverhead:], 0, 0, id, nil, []byte("value"))
+			n := BatchOverhead + putRecord(b[BatchOverhead:], 0, 0, id, nil, []byte("value"), nil)
 			sealBatch(b[:n], &header{base: base, epoch: 1, count: 1})
 			return b[:n]
 		}

@@ -6,11 +6,13 @@ package wire
 type Record struct {
 	Topic []byte // a valid topic name (see ValidTopic)
 	Key   []byte // shard key; nil is Kafka's null key, and the router then keeps a request's records together
-	Value []byte // what is kept
+	Value []byte // what is kept; nil is Kafka's null value
 	Time  int64  // event time, milliseconds since 1970; the time of arrival where the wire knows none
 	// ID is what the sender calls the record, within its topic: one with the ID of another that is kept is a repeat of it, and is
 	// not kept again. nil: the wire has none, or the sender gave none.
 	ID []byte
+	// Headers is what the record carries beside its value, as Kafka lays it out: a varint of how many headers there are, and then they. nil: none.
+	Headers []byte
 }
 
 // Columns says which members of a topic's JSON events are the time and the shard key.

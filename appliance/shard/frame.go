@@ -16,7 +16,8 @@ import (
 //	12  ack     uint32  the policy
 //	16  count   uint32  records
 //	20  bound   uint32  bytes the records take in a log at most
-//	24  records: time int64, key length int32 (-1: null), value length int32 (its highest bit: an ID follows), ID, key, value
+//	24  records: time int64, key length int32 (-1: null), value length int32 with flags in its highest bits; the ID if it has one, the length int32
+//	    of its headers if it has some; key, value, headers
 const (
 	frameHead  = 24
 	recordHead = 16
@@ -54,12 +55,25 @@ func readFrameHeader(src []byte) frameHeader {
 }
 
 // frameBytes is what a record takes in a frame, logBytes what it takes in a log at most.
-func frameBytes(r *wire.Record) int { return recordHead + len(r.Key) + len(r.Value) }
+func frameBytes(r *wire.Record) int {
+	n := recordHead + len(r.Key) + len(r.Value)
+	if r.Headers != nil {
+		n += 4 + len(r.Headers)
+	}
+	return n
+}
 
-func logBytes(r *wire.Record) int { return segstore.RecordOverhead + len(r.Key) + len(r.Value) }
+func logBytes(r *wire.Record) int {
+	return segstore.RecordOverhead + len(r.Key) + len(r.Value) + len(r.Headers)
+}
 
-// withID is the bit of a record's value length that says that it has an ID.
-const withID = 1 << 31
+// The flags in a record's value length. A ring's frame is far shorter than what is left for the length.
+const (
+	withID      = 1 << 31
+	withHeaders = 1 << 30
+	nullValue   = 1 << 29
+	lengthMask  = nullValue - 1
+)
 
 func putRecord(dst []byte, id *segstore.ID, r *wire.Record) int {
 	_ = dst[recordHead-1]
@@ -75,24 +89,49 @@ func putRecord(dst []byte, id *segstore.ID, r *wire.Record) int {
 		valueLength |= withID
 		n += copy(dst[n:], id[:])
 	}
+	if r.Headers != nil {
+		valueLength |= withHeaders
+		native.PutUint32(dst[n:], uint32(len(r.Headers)))
+		n += 4
+	}
+	if r.Value == nil {
+		valueLength |= nullValue
+	}
 	native.PutUint32(dst[12:], valueLength)
 	n += copy(dst[n:], r.Key)
-	return n + copy(dst[n:], r.Value)
+	n += copy(dst[n:], r.Value)
+	return n + copy(dst[n:], r.Headers)
 }
 
-// readRecord reads the record at the start of src and returns what is behind it. The ID is nil when it has none.
-func readRecord(src []byte) (id *segstore.ID, key, value []byte, ms int64, rest []byte) {
+// framed is a record as it is read from a frame, which its parts alias. What it has not is nil.
+type framed struct {
+	id                  *segstore.ID
+	key, value, headers []byte
+	ms                  int64
+}
+
+// readRecord reads the record at the start of src and returns what is behind it.
+func readRecord(src []byte) (r framed, rest []byte) {
 	_ = src[recordHead-1]
-	ms = int64(native.Uint64(src))
+	r.ms = int64(native.Uint64(src))
 	keyLength := int32(native.Uint32(src[8:]))
-	valueLength := native.Uint32(src[12:])
+	flags := native.Uint32(src[12:])
+	valueLength, headersLength := flags&lengthMask, uint32(0)
 	src = src[recordHead:]
-	if valueLength&withID != 0 {
-		valueLength &^= withID
-		id, src = (*segstore.ID)(src), src[len(segstore.ID{}):]
+	if flags&withID != 0 {
+		r.id, src = (*segstore.ID)(src), src[len(segstore.ID{}):]
+	}
+	if flags&withHeaders != 0 {
+		headersLength, src = native.Uint32(src), src[4:]
 	}
 	if keyLength >= 0 {
-		key, src = src[:keyLength:keyLength], src[keyLength:]
+		r.key, src = src[:keyLength:keyLength], src[keyLength:]
 	}
-	return id, key, src[:valueLength:valueLength], ms, src[valueLength:]
+	if flags&nullValue == 0 {
+		r.value, src = src[:valueLength:valueLength], src[valueLength:]
+	}
+	if flags&withHeaders != 0 {
+		r.headers, src = src[:headersLength:headersLength], src[headersLength:]
+	}
+	return r, src
 }

@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"penstock/ring"
-	"penstock/segstore"
 	"penstock/tuning"
 )
 
@@ -71,14 +70,9 @@ func (w *writer) frame(b []byte) {
 	rest := b[frameHead:]
 	var last int64
 	for range h.count {
-		var id *segstore.ID
-		var key, value []byte
-		var ms int64
-		if id, key, value, ms, rest = readRecord(rest); id != nil {
-			last = l.log.AppendWithID(id, key, value, ms)
-		} else {
-			last = l.log.Append(key, value, ms)
-		}
+		var r framed
+		r, rest = readRecord(rest)
+		last = l.log.AppendRecord(r.id, r.key, r.value, r.headers, r.ms)
 	}
 	if !l.touched {
 		l.touched = true
