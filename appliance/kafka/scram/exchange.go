@@ -24,6 +24,7 @@ type Exchange struct {
 	user     string
 	known    bool
 	verifier Verifier
+	client   string // the client's nonce
 	both     string // nonces
 	header   string // what binds the exchange to a channel: none here
 	said     string // what both proofs are made of, so far
@@ -88,14 +89,15 @@ func (x *Exchange) first(message string) ([]byte, error) {
 			return nil, ErrRefused
 		}
 	}
-	x.user, x.both = user, nonce+x.nonce
+	x.user, x.client, x.both = user, nonce, nonce+x.nonce
 	x.verifier, x.known = x.find(user)
 	answer := "r=" + x.both + ",s=" + encode(x.verifier.Salt) + ",i=" + strconv.Itoa(x.verifier.Rounds)
 	x.said = bare + "," + answer
 	return []byte(answer), nil
 }
 
-// final takes c=header,r=nonces[,extensions],p=proof and answers v=signature.
+// final takes c=header,r=nonces[,extensions],p=proof and answers v=signature. librdkafka, for many years, has its own nonce there twice;
+// brokers take that, and the proof is over what was sent.
 func (x *Exchange) final(message string) ([]byte, error) {
 	at := strings.LastIndex(message, ",p=")
 	if at < 0 {
@@ -106,7 +108,7 @@ func (x *Exchange) final(message string) ([]byte, error) {
 		return nil, ErrRefused
 	}
 	fields := strings.SplitN(message[:at], ",", 3)
-	if len(fields) < 2 || fields[0] != "c="+encode([]byte(x.header)) || fields[1] != "r="+x.both {
+	if len(fields) < 2 || fields[0] != "c="+encode([]byte(x.header)) || fields[1] != "r="+x.both && fields[1] != "r="+x.client+x.both {
 		return nil, ErrRefused
 	}
 	said := []byte(x.said + "," + message[:at])

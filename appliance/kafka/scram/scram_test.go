@@ -2,6 +2,8 @@ package scram
 
 import (
 	"bytes"
+	"crypto/pbkdf2"
+	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -54,6 +56,26 @@ func TestVector(t *testing.T) {
 	}
 }
 
+// librdkafka's own nonce stands twice in its last message.
+func TestNonceTwice(t *testing.T) {
+	x := rfc7677.open(t, "pencil")
+	challenge, _, err := x.Next([]byte(rfc7677.first))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := strings.TrimPrefix(rfc7677.first, "n,,") + "," + string(challenge)
+	final := "c=biws,r=rOprNGfwEbeRWgbNEkqO" + strings.TrimPrefix(strings.Split(string(challenge), ",")[0], "r=")
+	salted, err := pbkdf2.Key(SHA256.new, "pencil", x.verifier.Salt, 4096, SHA256.size())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof := SHA256.mac(salted, []byte("Client Key"))
+	subtle.XORBytes(proof, proof, SHA256.mac(x.verifier.Stored, []byte(said+","+final)))
+	if _, done, err := x.Next([]byte(final + ",p=" + encode(proof))); err != nil || !done {
+		t.Errorf("%v, %v", done, err)
+	}
+}
+
 // What is no first message, or asks for what is not offered, is refused.
 func TestFirstRefused(t *testing.T) {
 	for _, message := range []string{
@@ -87,6 +109,7 @@ func TestFinalRefused(t *testing.T) {
 		{"half a proof", "pencil", good[:len(good)-9] + "="},
 		{"no base64", "pencil", good[:len(good)-4] + "!!!="},
 		{"another nonce", "pencil", strings.Replace(good, nonces, nonces+"x", 1)},
+		{"the nonces in librdkafka's way, without a proof of that", "pencil", strings.Replace(good, nonces, "rOprNGfwEbeRWgbNEkqO"+nonces, 1)},
 		{"the client's nonce alone", "pencil", strings.Replace(good, nonces, "rOprNGfwEbeRWgbNEkqO", 1)},
 		{"another channel", "pencil", strings.Replace(good, "c=biws", "c=eSws", 1)},
 		{"something behind the proof", "pencil", good + ",x=y"},
