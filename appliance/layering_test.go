@@ -43,7 +43,8 @@ var edges = map[string][]string{
 	"appliance/intake": {"wire", "tuning", "appliance/shard",
 		"github.com/valyala/fasthttp", "github.com/klauspost/compress", "golang.org/x/sys"},
 	"appliance/admin": {"wire", "segstore", "appliance/shard", "appliance/catalog"},
-	"appliance/kafka": {"wire", "segstore", "appliance/shard", "appliance/kafka/group", "appliance/kafka/scram", "github.com/twmb/franz-go"},
+	"appliance/kafka": {"wire", "segstore", "appliance/shard", "appliance/kafka/group", "appliance/kafka/scram", "github.com/twmb/franz-go",
+		"github.com/klauspost/compress", "github.com/pierrec/lz4"},
 	"appliance":       {"wire", "wire/formats", "ring", "segstore", "tuning", "appliance/*", "github.com/VictoriaMetrics/metrics"},
 	"appliance/cmd/*": {"wire", "wire/formats", "segstore", "tuning", "appliance", "appliance/*", "github.com/spf13"},
 

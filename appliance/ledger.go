@@ -8,6 +8,12 @@ import (
 // ledger is what became of every record, by wire.
 func (a *Appliance) ledger() map[string]admin.Account {
 	accounts := map[string]admin.Account{}
+	if door := a.kafka.Load(); door != nil {
+		if p := door.Stats().Produced; p.Received > 0 {
+			accounts["kafka"] = admin.Account{Received: p.Received, Stored: p.Stored, Duplicate: p.Duplicate, InFlight: p.InFlight,
+				Rejected: p.Rejected, RejectedBy: p.RejectedBy}
+		}
+	}
 	doors := a.intake.Load()
 	if doors == nil {
 		return accounts

@@ -3,6 +3,8 @@ package appliance
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -192,6 +194,19 @@ func (e *exposition) kafka(s kafka.Stats) {
 	e.sample(s.Bugs)
 	e.family("penstock_kafka_fetched_bytes_total", "counter", "Bytes of batches in answers to Kafka's clients.")
 	e.sample(s.FetchedBytes)
+	p := &s.Produced
+	e.family("penstock_kafka_records_received_total", "counter", "Records of Kafka's producers; a batch that can't be read counts one. The next three and in flight add up to it.")
+	e.sample(p.Received)
+	e.family("penstock_kafka_records_stored_total", "counter", "Records of Kafka's producers acknowledged.")
+	e.sample(p.Stored)
+	e.family("penstock_kafka_records_duplicate_total", "counter", "Repeats of records that are stored: acknowledged again, not stored again.")
+	e.sample(p.Duplicate)
+	e.family("penstock_kafka_records_rejected_total", "counter", "Records of Kafka's producers not taken, by reason.")
+	for _, why := range slices.Sorted(maps.Keys(p.RejectedBy)) {
+		e.sample(p.RejectedBy[why], "reason", why)
+	}
+	e.family("penstock_kafka_records_in_flight", "gauge", "Records of Kafka's producers whose fate is open.")
+	e.sample(p.InFlight)
 	e.family("penstock_kafka_requests_total", "counter", "Requests of Kafka's clients, by kind.")
 	for _, r := range s.Requests {
 		e.sample(r.Count, "request", r.Name)

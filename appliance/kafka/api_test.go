@@ -141,31 +141,6 @@ func TestListOffsets(t *testing.T) {
 	}
 }
 
-// A producer is told that this listener is for reading; one that wants no answer sees its connection end.
-func TestProducing(t *testing.T) {
-	d := open(t, 1, nil)
-	for v := int16(3); v <= 9; v++ {
-		r := kmsg.NewPtrProduceRequest()
-		r.SetVersion(v)
-		r.Acks = -1
-		p := kmsg.NewProduceRequestTopicPartition()
-		p.Partition, p.Records = 4, []byte("records")
-		topic := kmsg.NewProduceRequestTopic()
-		topic.Topic, topic.Partitions = "t", append(topic.Partitions, p)
-		r.Topics = append(r.Topics, topic)
-		got := d.dial().ask(r).(*kmsg.ProduceResponse).Topics[0]
-		if p := got.Partitions[0]; got.Topic != "t" || p.Partition != 4 || p.ErrorCode != kerr.TopicAuthorizationFailed.Code || v >= 8 && *p.ErrorMessage != readOnly {
-			t.Errorf("version %d: %+v", v, got)
-		}
-		r.Acks = 0
-		w := d.dial()
-		w.send(frameOf(r, 7))
-		if _, err := w.frame(); !errors.Is(err, io.EOF) {
-			t.Errorf("version %d: without acks it ended in %v", v, err)
-		}
-	}
-}
-
 // What is no request that we understand closes its connection, is counted, and costs nobody else anything.
 func TestHostile(t *testing.T) {
 	d := open(t, 1, nil)
@@ -261,7 +236,7 @@ func TestLargeFramesShareABound(t *testing.T) {
 	waiting := d.dial()
 	waiting.send(frameOf(large, 7))
 	d.dialFrom("127.0.0.2").ask(large)
-	d.dial().ask(kmsg.NewPtrMetadataRequest()) // small ones have room of their own
+	d.dial().ask(kmsg.NewPtrMetadataRequest())               // small ones have room of their own
 	waitFor(t, func() bool { return held() == framesMax/2 }) // what was answered has given its room back
 	half[0].Close()
 	waiting.answerTo(large)

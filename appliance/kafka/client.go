@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"penstock/segstore"
 )
 
@@ -104,6 +106,9 @@ func (c *client) frame() error {
 	}
 	if bare {
 		return c.token(buffer)
+	}
+	if size > frameUsual && binary.BigEndian.Uint16(buffer) != uint16(kmsg.Produce) {
+		return errMalformed
 	}
 	if size > ownFrame {
 		return c.large(buffer, int(size))

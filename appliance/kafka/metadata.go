@@ -1,8 +1,13 @@
 package kafka
 
 import (
+	"errors"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"penstock/appliance/shard"
+	"penstock/wire"
 )
 
 // What the one broker is called.
@@ -11,7 +16,7 @@ const (
 	clusterID = "penstock"
 )
 
-// metadata tells where the partitions are: here, all of them. Topics are not made by asking for them.
+// metadata tells where the partitions are: here, all of them. Who may write makes a topic by asking for it, as producers do, if it says so.
 func (c *client) metadata(r *kmsg.MetadataRequest) kmsg.Response {
 	response := kmsg.NewPtrMetadataResponse()
 	response.Version = r.Version
@@ -32,10 +37,24 @@ func (c *client) metadata(r *kmsg.MetadataRequest) kmsg.Response {
 	for i := range r.Topics {
 		if name := r.Topics[i].Topic; name != nil && !told[*name] {
 			told[*name] = true
+			if r.AllowAutoTopicCreation { // from version 4 on
+				c.makeTopic(*name)
+			}
 			response.Topics = append(response.Topics, c.topic(*name))
 		}
 	}
 	return response
+}
+
+// makeTopic makes a topic that is not there, for who may write to it. Whether that went well, the answer shows.
+func (c *client) makeTopic(name string) {
+	set := c.server.opt.Set
+	if _, ok := set.Topic(name); ok || c.may&Write == 0 || !wire.ValidTopic(name) || name[0] == '_' {
+		return
+	}
+	if err := set.CreateTopic(name, 0); err != nil && !errors.Is(err, shard.ErrExists) {
+		c.server.opt.Logger.Debug("a topic that a client of Kafka's asked for was not made", "topic", name, "error", err)
+	}
 }
 
 // topic is what metadata tells of one topic.

@@ -10,9 +10,6 @@ import (
 // refuse answers a request that the client has no right to.
 func (c *client) refuse(h header, r kmsg.Request) error {
 	c.server.denied.Add(1)
-	if produce, ok := r.(*kmsg.ProduceRequest); ok && produce.Acks == 0 {
-		return io.EOF // nobody reads an answer: as Kafka does, close
-	}
 	response := r.ResponseKind()
 	response.SetVersion(r.GetVersion())
 	switch r := r.(type) {
@@ -43,18 +40,6 @@ const unauthorizedTopic = 29 // TOPIC_AUTHORIZATION_FAILED, of each partition
 
 func refuseRecords(r kmsg.Request, response kmsg.Response) bool {
 	switch r := r.(type) {
-	case *kmsg.ProduceRequest:
-		for i := range r.Topics {
-			topic := kmsg.NewProduceResponseTopic()
-			topic.Topic = r.Topics[i].Topic
-			for j := range r.Topics[i].Partitions {
-				p := kmsg.NewProduceResponseTopicPartition()
-				p.Partition, p.BaseOffset, p.ErrorCode = r.Topics[i].Partitions[j].Partition, -1, unauthorizedTopic
-				topic.Partitions = append(topic.Partitions, p)
-			}
-			told := response.(*kmsg.ProduceResponse)
-			told.Topics = append(told.Topics, topic)
-		}
 	case *kmsg.FetchRequest:
 		for i := range r.Topics {
 			topic := kmsg.NewFetchResponseTopic()

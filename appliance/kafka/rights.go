@@ -17,21 +17,21 @@ const (
 )
 
 // needs is the rights for each kind of request; what is neither here nor a group's needs none.
-var needs = map[kmsg.Key]Right{
-	kmsg.Produce:              Write,
-	kmsg.InitProducerID:       Write,
-	kmsg.Fetch:                Read,
-	kmsg.ListOffsets:          Read,
-	kmsg.OffsetForLeaderEpoch: Read,
-	kmsg.CreateTopics:         Admin,
-	kmsg.DeleteTopics:         Admin,
-}
-
-func init() {
-	for key := range group.Versions {
-		needs[key] = Read
+var needs = func() map[kmsg.Key]Right {
+	all := map[kmsg.Key]Right{
+		kmsg.Produce:              Write,
+		kmsg.InitProducerID:       Write,
+		kmsg.Fetch:                Read,
+		kmsg.ListOffsets:          Read,
+		kmsg.OffsetForLeaderEpoch: Read,
+		kmsg.CreateTopics:         Admin,
+		kmsg.DeleteTopics:         Admin,
 	}
-}
+	for key := range group.Versions {
+		all[key] = Read
+	}
+	return all
+}()
 
 // everybody is what a client may do where there are no users. Whoever reaches the listener may read and write, as with the listeners for
 // senders; to delete what others have sent, one must be on this machine.

@@ -37,8 +37,9 @@ type Options struct {
 // What is not a setting.
 const (
 	idleTimeout = 10 * time.Minute // between frames; Kafka's connections.max.idle.ms
-	frameMax    = 1 << 20          // bytes of a frame
-	framesMax   = 16 << 20         // bytes of all frames at work together, beside what each connection has of its own
+	frameMax    = 32 << 20         // bytes of a producer's frame, which holds batches of many partitions
+	frameUsual  = 1 << 20          // bytes of any other
+	framesMax   = 128 << 20        // bytes of all frames at work together, beside what each connection has of its own
 	logEvery    = 10 * time.Second // accept errors
 	cutTime     = time.Second      // for connections that were cut to end
 )
@@ -54,6 +55,7 @@ type Stats struct {
 	Denied       uint64 // requests without the right to them
 	Bugs         uint64 // connections closed for a bug of ours
 	FetchedBytes uint64
+	Produced     Produced
 	Requests     []RequestStats // by name
 }
 
@@ -86,6 +88,11 @@ type Server struct {
 	denied       atomic.Uint64
 	fetchedBytes atomic.Uint64
 
+	producers producers
+	account   account
+	takersMu  sync.Mutex
+	takers    []*taker // idle
+
 	mu      sync.Mutex
 	clients map[*client]struct{}
 	byHost  map[string]int // connections; only kept where there is a cap
@@ -102,7 +109,8 @@ func New(o Options) (*Server, error) {
 		o.FailDelay = time.Second / 2
 	}
 	s := &Server{opt: o, users: newUsers(o.Users), apis: make([]atomic.Uint64, len(apis)), room: newRoom(framesMax),
-		clients: map[*client]struct{}{}, byHost: map[string]int{}}
+		clients: map[*client]struct{}{}, byHost: map[string]int{},
+		producers: producers{known: map[producerAt]producerState{}}, account: account{rejected: map[string]uint64{}}}
 	if o.Advertised != "" {
 		var err error
 		if s.host, s.port, err = splitAddress(o.Advertised); err != nil {
@@ -213,7 +221,7 @@ func (s *Server) Stats() Stats {
 	open := len(s.clients)
 	s.mu.Unlock()
 	stats := Stats{Open: open, Accepted: s.accepted.Load(), TurnedAway: s.turnedAway.Load(), Malformed: s.malformed.Load(), Bugs: s.bugs.Load(),
-		Logins: s.logins.Load(), LoginsFailed: s.loginsFailed.Load(), Denied: s.denied.Load(), FetchedBytes: s.fetchedBytes.Load()}
+		Logins: s.logins.Load(), LoginsFailed: s.loginsFailed.Load(), Denied: s.denied.Load(), FetchedBytes: s.fetchedBytes.Load(), Produced: s.account.read()}
 	for i := range apis {
 		stats.Requests = append(stats.Requests, RequestStats{apis[i].name(), s.apis[i].Load()})
 	}

@@ -153,6 +153,14 @@ func (t *Ticket) AppendPosition(dst []byte) []byte {
 	return dst
 }
 
+// First is the offset of the first record, once Wait has returned nil for a batch whose records went to one shard.
+func (t *Ticket) First() (offset int64, ok bool) {
+	if len(t.shares) != 1 {
+		return 0, false
+	}
+	return t.wait.spans[0].first, true
+}
+
 // finish notes that a part of a request is done, with an error or nil, and wakes the request after the last one.
 func (s *Set) finish(w *wait, part uint32, err *error) {
 	if err != nil {

@@ -159,7 +159,7 @@ func greet(w io.Writer, a *appliance.Appliance, c *config.Config) {
 		}
 	}
 	for _, l := range []struct{ name, at, what string }{{"telnet", at.Telnet, "put lines"}, {"graphite", at.Graphite, "lines, TCP and UDP"}, {"pickle", at.Pickle, "TCP and UDP"},
-		{"kafka", at.Kafka, "consumers"}} {
+		{"kafka", at.Kafka, "Kafka clients"}} {
 		if l.at != "" {
 			line(l.name, "%s (%s)", l.at, l.what)
 		}

@@ -2,12 +2,15 @@ package bridge
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"penstock/appliance/shard"
+	"penstock/segstore"
 	"penstock/wire"
 )
 
@@ -170,6 +173,7 @@ func (p *promotion) keep(ticket *shard.Ticket, i int, records []*kgo.Record, at 
 		if !p.isOurs(i, r) && !r.Attrs.IsControl() {
 			one := batch.Add()
 			one.Topic, one.Key, one.Value, one.Time = []byte(p.topic.Name()), r.Key, r.Value, r.Timestamp.UnixMilli()
+			one.Headers = headersOf(r)
 			one.ID = fmt.Appendf(nil, "%d@%d", i, r.Offset)
 			bytes += len(r.Key) + len(r.Value)
 		}
@@ -186,4 +190,13 @@ func (p *promotion) keep(ticket *shard.Ticket, i int, records []*kgo.Record, at 
 		at.At = max(at.At, records[n-1].Offset+1)
 	}
 	return nil
+}
+
+// headersOf are a record's headers as a record here has them, but for the ID that another listener gave it: it gets one of ours.
+func headersOf(r *kgo.Record) []byte {
+	r.Headers = slices.DeleteFunc(r.Headers, func(h kgo.RecordHeader) bool { return h.Key == segstore.IDHeader })
+	if len(r.Headers) == 0 {
+		return nil
+	}
+	return appendHeaders(binary.AppendVarint(nil, int64(len(r.Headers))), r)
 }

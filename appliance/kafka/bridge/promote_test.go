@@ -43,7 +43,8 @@ func (r *rig) foreign(topic string, n int) (values []string) {
 	r.must(err)
 	defer client.Close()
 	for i := range n {
-		one := &kgo.Record{Topic: topic, Partition: int32(i % 2), Value: fmt.Appendf(nil, "foreign %d", i), Timestamp: time.UnixMilli(1_700_000_000_000)}
+		one := &kgo.Record{Topic: topic, Partition: int32(i % 2), Value: fmt.Appendf(nil, "foreign %d", i), Timestamp: time.UnixMilli(1_700_000_000_000),
+			Headers: []kgo.RecordHeader{{Key: "penstock-id", Value: []byte("another's")}, {Key: "trace", Value: []byte("7")}}}
 		r.must(client.ProduceSync(context.Background(), one).FirstErr())
 		values = append(values, string(one.Value))
 	}
