@@ -237,7 +237,7 @@ type forwardStatus struct {
 func (s *server) drained(targets ...string) (records int64) {
 	s.t.Helper()
 	var body string
-	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		var status int
 		var st forwardStatus
 		if status, body = s.get("/v1/forward"); status != http.StatusOK || json.Unmarshal([]byte(body), &st) != nil {
@@ -261,7 +261,7 @@ func (s *server) drained(targets ...string) (records int64) {
 			return records
 		}
 	}
-	s.t.Fatalf("two minutes later %v have not all there is: %s", targets, body)
+	s.t.Fatalf("five minutes later %v have not all there is: %s", targets, body)
 	return 0
 }
 
