@@ -38,7 +38,7 @@ func (a *Appliance) routingSeed() func() (uint64, error) {
 	if a.logCluster() == "" {
 		return nil
 	}
-	return func() (uint64, error) { return bridge.Seed(context.Background(), a.logCluster()) }
+	return func() (uint64, error) { return bridge.Seed(context.Background(), a.logCluster(), a.log) }
 }
 
 // topicsChanged tells the bridge that a topic came or went.

@@ -22,7 +22,7 @@ func newPromoteCommand() *cobra.Command {
 		Short: "Have a Kafka cluster keep a topic",
 		Long: `Have a Kafka cluster keep a topic.
 
-The records that are kept here are brought to the cluster's topic of the same name, batch by batch, while new ones come in. Then they are read
+The records that are kept here are brought to the cluster's topic of the same name, in batches, while new ones come in. Then they are read
 back and compared with the log, one by one. When all are there, the switch: from then on a reply waits for the cluster, and names it
 (Penstock-Ack: kafka); while the cluster is away, records wait in the log here. Readers may read on here, or there.
 
@@ -40,7 +40,7 @@ The appliance does the work: to interrupt this command only ends the showing of 
 			return fmt.Errorf("--to: %w", err)
 		}
 		if err := c.call(ctx, http.MethodPost, promotionPath(topic), admin.Promote{To: *to}, nil); err != nil {
-			return err
+			return c.orUnknown(ctx, err, topic)
 		}
 		for {
 			var st bridge.PromotionStatus
@@ -71,8 +71,13 @@ listeners have written to the cluster's topic is fetched into the log here. The 
 		Args:    cobra.ExactArgs(1),
 	}
 	return promotionCommand(cmd, func(ctx context.Context, c *adminClient, topic string, progress io.Writer) error {
-		if err := c.call(ctx, http.MethodDelete, promotionPath(topic), nil, nil); err != nil {
-			return err
+		err := c.call(ctx, http.MethodDelete, promotionPath(topic), nil, nil)
+		if hasStatus(err, http.StatusConflict) {
+			fmt.Fprintf(progress, "%s: no cluster keeps it\n", topic)
+			return nil
+		}
+		if err != nil {
+			return c.orUnknown(ctx, err, topic)
 		}
 		for {
 			var st bridge.PromotionStatus

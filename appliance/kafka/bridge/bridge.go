@@ -50,8 +50,8 @@ type Bridge struct {
 func Dir(data string) string { return filepath.Join(data, "bridge") }
 
 // Seed is the routing seed of a listener in front of a cluster: made from what the cluster calls itself, so that a key goes to the same
-// partition from every listener. The cluster must be there for that once.
-func Seed(ctx context.Context, address string) (uint64, error) {
+// partition from every listener. The cluster must be there for that once; it is waited for for half a minute.
+func Seed(ctx context.Context, address string, logger *slog.Logger) (uint64, error) {
 	a, err := ParseAddress(address)
 	if err != nil {
 		return 0, err
@@ -61,12 +61,19 @@ func Seed(ctx context.Context, address string) (uint64, error) {
 		return 0, err
 	}
 	defer c.close()
-	id, err := c.identity(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("the first start in a data directory asks the cluster at %s which one it is, so that every listener routes a key to the same partition: %w", a, err)
+	for end := time.Now().Add(seedPatience); ; {
+		id, err := c.identity(ctx)
+		if err == nil {
+			return xxhash.Sum64String("penstock routing " + id), nil
+		}
+		if time.Now().After(end) || sleep(ctx, time.Second) != nil {
+			return 0, fmt.Errorf("the first start in a data directory asks the cluster at %s which one it is, so that every listener routes a key to the same partition: %w", a, err)
+		}
+		logger.Warn("the first start in a data directory waits for the cluster", "to", a.String(), "error", err)
 	}
-	return xxhash.Sum64String("penstock routing " + id), nil
 }
+
+const seedPatience = 30 * time.Second
 
 // Open makes the targets and starts to bring to them what is there. It does not wait for any cluster.
 func Open(o Options) (*Bridge, error) {

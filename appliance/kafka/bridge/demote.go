@@ -104,6 +104,9 @@ func (p *promotion) ask(ctx context.Context) error {
 // this is cut short and begun again.
 func (p *promotion) fetch(ctx context.Context) error {
 	shards := p.shards()
+	if !unread(shards) {
+		return nil
+	}
 	from := make([]int64, len(shards))
 	for i := range shards {
 		if from[i] = shards[i].At; shards[i].First < 0 || shards[i].At >= shards[i].Until {
@@ -115,8 +118,12 @@ func (p *promotion) fetch(ctx context.Context) error {
 		return err
 	}
 	defer r.close()
+	there, err := p.t.cluster.topic(ctx, p.topic.Name(), len(p.topic.Logs()))
+	if err != nil {
+		return err
+	}
 	ticket := p.b.set.NewTicket()
-	ticket.Scope = []byte("promotion\x00" + p.t.to.String())
+	ticket.Scope = fmt.Appendf(nil, "promotion %s %x", p.t.to, there.id) // a topic made anew in the cluster is another
 	for left := unread(shards); left; left = unread(shards) {
 		fetches, err := r.next(ctx)
 		if err != nil {

@@ -74,6 +74,9 @@ func (b *Bridge) Demote(name string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.promotions[name]
+	if _, ok := b.set.Topic(name); !ok {
+		return ErrUnknownTopic
+	}
 	if p == nil {
 		return ErrNotPromoted
 	}
@@ -128,7 +131,6 @@ func (b *Bridge) startPromotion(name string, at Promotion) error {
 		return fmt.Errorf("promotion of %s: %w", name, err)
 	}
 	t.wants = func(topic string) bool { return topic == name }
-	t.unchanged.Store(at.Stage == Shipping)
 	t.spooled.Store(at.Stage == Promoted)
 	ctx, stop := context.WithCancel(context.Background())
 	p := &promotion{b: b, topic: topic, t: t, stop: stop, ended: make(chan struct{}), at: at}
@@ -318,7 +320,6 @@ func (p *promotion) switchOver() error {
 	if err := p.change(func(at *Promotion) { at.Stage = Promoted }); err != nil {
 		return err
 	}
-	p.t.unchanged.Store(false)
 	p.t.spooled.Store(true)
 	p.t.restart(p.b.set)
 	p.b.o.Logger.Info("a cluster keeps the topic now", "topic", p.topic.Name(), "to", p.t.to.String())

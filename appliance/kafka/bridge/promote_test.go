@@ -60,10 +60,14 @@ func TestPromoteAndDemote(t *testing.T) {
 	r.store("t", 100, true)
 	r.must(r.bridge.Promote("t", r.address())) // again is no harm
 	r.stage("t", Promoted)
-	r.settled("promote:t")
-	r.store("t", 1, true)
-	if !r.ticket.WaitCluster() {
-		t.Error("a reply does not speak of the cluster")
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) { // the shippers are just being told
+		r.store("t", 1, true)
+		if r.ticket.WaitCluster() {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("no reply speaks of the cluster")
+		}
 	}
 	r.settled("promote:t")
 	r.same("t", "t")

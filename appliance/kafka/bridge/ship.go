@@ -40,7 +40,8 @@ type shipper struct {
 }
 
 const (
-	// mergeBytes: batches are put together up to this size. A larger one goes as it is.
+	// mergeBytes: batches are put together up to this size; one of a quarter of it or more goes as it is. A request takes one batch for a partition,
+	// so that small ones alone would be as slow as the way there and back.
 	mergeBytes = 256 << 10
 	// spoolPatience is how long a reply waits for a cluster that does not answer.
 	spoolPatience = 2 * time.Second
@@ -165,6 +166,7 @@ func (s *shipper) step(ctx context.Context, cursor *segstore.Cursor) error {
 		return s.refused(ctx, err)
 	}
 	s.disorder = 0
+	s.trouble.Store(nil)
 	if there >= 0 {
 		s.at.At = there + int64(build.count)
 	}
@@ -221,15 +223,12 @@ func (s *shipper) gather(cursor *segstore.Cursor) error {
 			break
 		}
 		asItIs := !s.t.headers && batch.Base() == s.at.Next && len(batch.Bytes()) <= s.most
-		if b.count == 0 && asItIs && (s.t.unchanged.Load() || len(batch.Bytes()) >= mergeBytes/4) {
+		if b.count == 0 && asItIs && len(batch.Bytes()) >= mergeBytes/4 {
 			b.take(batch.Bytes())
 			return nil
 		}
 		if full := s.lay(batch); full {
 			cursor.SkipTo(b.last + 1)
-			break
-		}
-		if s.t.unchanged.Load() {
 			break
 		}
 	}

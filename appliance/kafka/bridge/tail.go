@@ -40,7 +40,7 @@ func (p *partition) lastInTail(ctx context.Context, who producer, from int64) (s
 			from = int64(be.Uint64(batches)) + int64(delta) + 1
 			batches = batches[size:]
 		}
-		if from == before {
+		if from <= before {
 			return 0, false, errors.New("the cluster's partition can't be read to its end")
 		}
 	}

@@ -27,7 +27,6 @@ type target struct {
 	to        Address
 	rename    string
 	headers   bool
-	unchanged atomic.Bool // batches go as they are, whatever their size
 	spooled   atomic.Bool // the cluster keeps the topics
 	wants     func(topic string) bool
 	cluster   *cluster
