@@ -136,9 +136,3 @@ func (f *inflater) let() {
 		f.out = nil
 	}
 }
-
-func (f *inflater) close() {
-	if f.zstd != nil {
-		f.zstd.Close()
-	}
-}
