@@ -55,7 +55,7 @@ func FuzzKafka(f *testing.F) {
 // openKafka serves one topic of two shards with some records.
 func openKafka(f *testing.F) *kafka.Server {
 	dir := f.TempDir()
-	set, err := shard.Open(shard.Options{Dir: dir, Shards: 2, SegmentBytes: 64 << 10})
+	set, err := shard.Open(shard.Options{Dir: dir, Shards: 2, SegmentBytes: 64 << 10, RetentionBytes: 4 << 20, RepeatBytes: 1 << 20})
 	if err != nil {
 		f.Fatal(err)
 	}
