@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -232,10 +233,34 @@ func (b *Bridge) TopicDeleted(topic string) error {
 		<-p.ended
 		errs = append(errs, b.endPromotion(p))
 	}
+	errs = append(errs, b.forgetPromotions(topic))
 	for _, t := range b.all() {
 		errs = append(errs, t.forget(topic, b.set))
 	}
 	return errors.Join(errs...)
+}
+
+// promotionFile is the name of the file that says how far a topic is in the cluster that it is, or was, promoted to.
+func promotionFile(topic, to string) string {
+	return promotionPrefix(topic) + strconv.FormatUint(xxhash.Sum64String(to), 16)
+}
+
+func promotionPrefix(topic string) string { return "promote-" + topic + "-" }
+
+// forgetPromotions removes the files of all promotions that a topic ever had.
+func (b *Bridge) forgetPromotions(topic string) error {
+	names, err := b.o.Disk.ReadDir(Dir(b.o.Dir))
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, name := range names {
+		rest, ours := strings.CutPrefix(name, promotionPrefix(topic))
+		if ours && strings.HasSuffix(rest, ".json") && !strings.Contains(rest, "-") { // else it is of a topic whose name goes on
+			errs = append(errs, b.o.Disk.Remove(filepath.Join(Dir(b.o.Dir), name)))
+		}
+	}
+	return errors.Join(append(errs, b.o.Disk.SyncDir(Dir(b.o.Dir)))...)
 }
 
 // endPromotion forgets a promotion. How far its target is stays known: the topic may be promoted there again.

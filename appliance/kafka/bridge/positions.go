@@ -17,8 +17,9 @@ import (
 type position struct {
 	producer
 	Next int64 `json:"next"`
-	// At is an offset in the target's partition, behind the record before Next, or before it: what the producer has brought since is not before it.
-	At int64 `json:"at"`
+	// At is an offset in the target's partition: what the producer has brought from it on begins with the record AtNext.
+	At     int64 `json:"at"`
+	AtNext int64 `json:"atNext"`
 	// First is the first record that was brought there, Start where the target's partition ended then.
 	First int64 `json:"first"`
 	Start int64 `json:"start"`

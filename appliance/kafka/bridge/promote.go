@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"sync"
 	"sync/atomic"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"penstock/appliance/shard"
@@ -126,7 +124,7 @@ func (b *Bridge) startPromotion(name string, at Promotion) error {
 	if !ok {
 		return nil // it can't be opened now; see Bridge.resume
 	}
-	t, err := b.open("promote:"+name, "promote-"+name+"-"+strconv.FormatUint(xxhash.Sum64String(at.To), 16), Forward{To: at.To})
+	t, err := b.open("promote:"+name, promotionFile(name, at.To), Forward{To: at.To})
 	if err != nil {
 		return fmt.Errorf("promotion of %s: %w", name, err)
 	}
@@ -247,6 +245,9 @@ func (p *promotion) begin(ctx context.Context) error {
 				continue
 			}
 			shards[i] = PromotedShard{First: at.First, Proven: at.First, At: at.Start}
+			if p.topic.Logs()[i].First() > at.First { // an earlier promotion has brought what is gone here since
+				shards[i] = PromotedShard{First: at.AtNext, Proven: at.AtNext, At: at.At}
+			}
 		}
 		if known {
 			return p.change(func(at *Promotion) { at.Shards = shards })

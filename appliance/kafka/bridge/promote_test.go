@@ -14,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"penstock/appliance/shard"
 )
 
 // stage waits until a promotion is at a stage; "" until it is none.
@@ -219,15 +221,81 @@ func TestPromoteRefuses(t *testing.T) {
 	}
 }
 
-// A topic that is deleted in the middle of its promotion is forgotten.
+// A topic that was promoted before, and of which much is gone since, is promoted again: with what came meanwhile, as far as it is kept.
+func TestPromoteAgain(t *testing.T) {
+	r := newRig(t)
+	r.change = func(o *shard.Options) { o.RetentionBytes, o.SegmentBytes = 2<<20, 256<<10 }
+	r.closeSet(r.set)
+	r.openSet()
+	r.store("t", 200, true)
+	r.start(Options{})
+	for range 3 {
+		r.must(r.bridge.Promote("t", r.address()))
+		r.stage("t", Promoted)
+		r.store("t", 50, true)
+		r.must(r.bridge.Demote("t"))
+		r.stage("t", "")
+		tp, _ := r.set.Topic("t")
+		for i, first := 0, tp.Logs()[0].First(); tp.Logs()[0].First() == first; i++ {
+			r.store("t", 1000, true)
+			if i > 1000 {
+				t.Fatal("retention takes nothing")
+			}
+		}
+	}
+	r.must(r.bridge.Promote("t", r.address()))
+	r.stage("t", Promoted)
+	seen := map[string]bool{}
+	for i, records := range r.there("t") {
+		last := ""
+		for _, one := range records {
+			if value := string(one.Value); seen[value] || value <= last {
+				t.Fatalf("partition %d has %s behind %s", i, value, last)
+			}
+			last = string(one.Value)
+			seen[last] = true
+		}
+	}
+	for _, records := range r.here("t") {
+		for _, value := range records {
+			if !seen[value] {
+				t.Fatalf("%s is not there", value)
+			}
+		}
+	}
+}
+
+// A topic that is deleted in the middle of its promotion, or after it came back, is forgotten: one of the same name begins anew.
 func TestPromoteDeleted(t *testing.T) {
 	r := newRig(t)
-	r.store("t", 100, true)
 	r.start(Options{})
-	r.must(r.bridge.Promote("t", r.address()))
-	r.must(r.set.DeleteTopic("t"))
-	r.must(r.bridge.TopicDeleted("t"))
-	if _, some := r.bridge.Promotion("t"); some || len(r.bridge.Status().Targets) > 0 {
-		t.Error("it is still known")
+	for _, stage := range []Stage{Shipping, Promoted, ""} {
+		r.store("t", 100, true)
+		r.store("t-1", 5, true)
+		r.must(r.bridge.Promote("t", r.address()))
+		if stage != Shipping {
+			r.stage("t", Promoted)
+		}
+		if stage == "" {
+			r.must(r.bridge.Demote("t"))
+			r.stage("t", "")
+		}
+		r.must(r.set.DeleteTopic("t"))
+		r.must(r.bridge.TopicDeleted("t"))
+		if _, some := r.bridge.Promotion("t"); some || len(r.bridge.Status().Targets) > 0 {
+			t.Errorf("%q: it is still known", stage)
+		}
 	}
+	r.must(r.bridge.Promote("t-1", r.address()))
+	r.stage("t-1", Promoted)
+	if err := r.cluster.DeleteTopic("t"); err != nil {
+		t.Fatal(err)
+	}
+	r.sent["t"] = nil
+	r.store("t", 120, true)
+	r.must(r.bridge.TopicDeleted("no-topic"))
+	r.must(r.bridge.Promote("t", r.address()))
+	r.stage("t", Promoted)
+	r.same("t", "t")
+	r.same("t-1", "t-1")
 }

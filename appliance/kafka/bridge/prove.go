@@ -110,8 +110,14 @@ func (p *proof) record() (record, error) {
 		}
 		b, err := p.cursor.Next()
 		var corrupt *segstore.CorruptError
-		if errors.As(err, &corrupt) { // told, and not shipped: see shipper.hole
+		var expired *segstore.ExpiredError
+		switch { // told, and not shipped: see shipper.hole
+		case errors.As(err, &corrupt):
 			p.next = max(p.next, corrupt.Next)
+			continue
+		case errors.As(err, &expired):
+			p.next = expired.First
+			p.cursor.SkipTo(p.next)
 			continue
 		}
 		if err != nil {

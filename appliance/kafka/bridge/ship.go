@@ -168,7 +168,7 @@ func (s *shipper) step(ctx context.Context, cursor *segstore.Cursor) error {
 	s.disorder = 0
 	s.trouble.Store(nil)
 	if there >= 0 {
-		s.at.At = there + int64(build.count)
+		s.at.At, s.at.AtNext = there+int64(build.count), build.last+1
 	}
 	s.t.shipped(build)
 	s.advance(build.last + 1)
@@ -273,7 +273,7 @@ func (s *shipper) locate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return s.renew(ctx, position{Next: s.log.First(), First: s.log.First(), At: start, Start: start})
+		return s.renew(ctx, position{Next: s.log.First(), First: s.log.First(), At: start, AtNext: s.log.First(), Start: start})
 	}
 	s.at = at
 	last, known, err := s.last(ctx)
