@@ -159,8 +159,7 @@ func (c *client) store(parts []delivery, ack shard.Ack) {
 		p := &parts[i]
 		if p.why == nil {
 			p.taker = c.server.lend()
-			p.why = c.offer(p, ack)
-			p.taker.let()
+			p.why = c.take(p, ack)
 		}
 	}
 	for i := range parts {
@@ -177,6 +176,17 @@ func (c *client) store(parts []delivery, ack shard.Ack) {
 			c.server.giveBack(p.taker)
 		}
 	}
+}
+
+// take offers a part's batch. Little can be unpacked to very much: so only a few are unpacked at a time, and what that took is let go before
+// anybody waits.
+func (c *client) take(p *delivery, ack shard.Ack) *refusal {
+	c.server.unpacking <- struct{}{}
+	defer func() {
+		p.taker.let()
+		<-c.server.unpacking
+	}()
+	return c.offer(p, ack)
 }
 
 // offer reads a part's batch and offers its records to the partition's log.

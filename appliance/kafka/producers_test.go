@@ -235,3 +235,25 @@ func TestProduceAcrossRestarts(t *testing.T) {
 	}
 	shut()
 }
+
+// Who waits for records to be stored holds little of what they were unpacked to.
+func TestTakersAreSmall(t *testing.T) {
+	d := open(t, 1, nil)
+	d.create("t")
+	values := make([]string, 50_000)
+	got := d.dial().told(produceOf(9, acksAll, "t", made{codec: codecGzip, producer: -1, records: simple(values...)}.bytes(t)))[0]
+	if got.ErrorCode != 0 {
+		t.Fatalf("%+v", got)
+	}
+	d.balanced(uint64(len(values)), 0, 0)
+	d.server.takersMu.Lock()
+	defer d.server.takersMu.Unlock()
+	for _, idle := range d.server.takers {
+		if n := cap(idle.batch.Records); n > 1<<12 {
+			t.Errorf("an idle taker has room for %d records", n)
+		}
+	}
+	if len(d.server.takers) != 1 || len(d.server.unpacking) != 0 {
+		t.Errorf("%d takers are idle, %d batches are being unpacked", len(d.server.takers), len(d.server.unpacking))
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -91,7 +92,8 @@ type Server struct {
 	producers producers
 	account   account
 	takersMu  sync.Mutex
-	takers    []*taker // idle
+	takers    []*taker      // idle
+	unpacking chan struct{} // a token for each batch that is being unpacked
 
 	mu      sync.Mutex
 	clients map[*client]struct{}
@@ -110,7 +112,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{opt: o, users: newUsers(o.Users), apis: make([]atomic.Uint64, len(apis)), room: newRoom(framesMax),
 		clients: map[*client]struct{}{}, byHost: map[string]int{},
-		producers: producers{known: map[producerAt]producerState{}}, account: account{rejected: map[string]uint64{}}}
+		producers: producers{known: map[producerAt]producerState{}}, account: account{rejected: map[string]uint64{}}, unpacking: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	if o.Advertised != "" {
 		var err error
 		if s.host, s.port, err = splitAddress(o.Advertised); err != nil {
