@@ -16,6 +16,7 @@ type Spool struct {
 
 	mu      sync.Mutex
 	changed sync.Cond
+	ended   bool // the topic is kept here alone again
 }
 
 func newSpool(l *logState) *Spool {
@@ -29,8 +30,21 @@ func newSpool(l *logState) *Spool {
 // Drained notes that the cluster has acknowledged all records before next. They may be retired now.
 func (p *Spool) Drained(next int64) {
 	p.drained.Store(next)
-	p.l.log.Hold(next)
+	p.mu.Lock()
+	if !p.ended {
+		p.l.log.Hold(next)
+	}
+	p.mu.Unlock()
 	p.wake()
+}
+
+// end lets the log go.
+func (p *Spool) end() {
+	p.mu.Lock()
+	p.ended = true
+	p.l.log.Hold(math.MaxInt64)
+	p.mu.Unlock()
+	p.Away(true) // who waits must not wait for ever
 }
 
 // Away notes whether the cluster is out of reach, or so far behind that nobody should wait for it.
@@ -122,8 +136,7 @@ func (t *Topic) Spool(on bool) {
 			l.spool.Store(newSpool(l))
 		case !on && p != nil:
 			l.spool.Store(nil)
-			l.log.Hold(math.MaxInt64)
-			p.Away(true) // who waits must not wait for ever
+			p.end()
 		}
 	}
 }

@@ -87,6 +87,24 @@ func TestSpoolOnAndOff(t *testing.T) {
 	}
 }
 
+// Who still brings records to a cluster when the topic has come back does not hold the log any more.
+func TestSpoolThatEnded(t *testing.T) {
+	s := openSet(t, t.TempDir(), func(o *Options) { o.Shards, o.RetentionBytes = 1, 2<<20 })
+	k := s.NewTicket()
+	store(t, s, k, AckDisk, "t - 0")
+	tp, _ := s.Topic("t")
+	tp.Spool(true)
+	p := tp.Spools()[0]
+	tp.Spool(false)
+	p.Drained(1)
+	p.Away(false)
+	value := strings.Repeat("x", 10<<10)
+	for i := range 1000 {
+		store(t, s, k, AckLog, fmt.Sprintf("t - %d %s", i, value))
+	}
+	waitFor(t, func() bool { return tp.Logs()[0].First() > 500 })
+}
+
 // The space that spooled records take is not for others: retention by size takes nothing that is yet to be brought to the cluster.
 func TestSpoolIsKept(t *testing.T) {
 	s := openSet(t, t.TempDir(), func(o *Options) {
