@@ -224,7 +224,7 @@ func TestPromoteRefuses(t *testing.T) {
 // A topic that was promoted before, and of which much is gone since, is promoted again: with what came meanwhile, as far as it is kept.
 func TestPromoteAgain(t *testing.T) {
 	r := newRig(t)
-	r.change = func(o *shard.Options) { o.RetentionBytes, o.SegmentBytes = 2<<20, 256<<10 }
+	r.change = func(o *shard.Options) { o.RetentionBytes, o.SegmentBytes = 256<<10, 64<<10 }
 	r.closeSet(r.set)
 	r.openSet()
 	r.store("t", 200, true)

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,7 +29,6 @@ type rig struct {
 	sent    map[string][]string // by topic: what was stored, in order
 
 	breaking atomic.Bool // connections break now and then
-	conns    sync.Map
 }
 
 // newRig makes one; nothing is brought anywhere before start.

@@ -219,7 +219,7 @@ func TestForwardDeletedTopic(t *testing.T) {
 // Records that retention took before they could be brought are counted, and the rest goes on.
 func TestForwardTooLate(t *testing.T) {
 	r := newRig(t)
-	r.change = func(o *shard.Options) { o.RetentionBytes = 2 << 20 }
+	r.change = func(o *shard.Options) { o.RetentionBytes, o.SegmentBytes = 256<<10, 64<<10 }
 	r.closeSet(r.set)
 	r.openSet()
 	r.start(lake(r, nil))
