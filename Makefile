@@ -73,7 +73,7 @@ brokers: ## BROKERS (50) kill -9 of an Apache Kafka broker, and of the listeners
 		$(GO) test -count=1 -timeout 120m -v -run '^(TestBrokerKills|TestThreeListeners)$$' ./appliance/e2e
 
 away: ## AWAY (3.6 million) records while the broker is dead, and what a dead broker costs ingest; needs make clients
-	PENSTOCK_CLIENTS=all PENSTOCK_AWAY=$(AWAY) PENSTOCK_AWAY_ROUNDS=7 $(GO) test -count=1 -timeout 60m -v -run '^TestBrokerAway' ./appliance/e2e
+	PENSTOCK_CLIENTS=all PENSTOCK_AWAY=$(AWAY) PENSTOCK_AWAY_ROUNDS=3 $(GO) test -count=1 -timeout 60m -v -run '^TestBrokerAway' ./appliance/e2e
 
 sim: ## LIVES (1 million) lives of the simulation, from a seed drawn by the clock
 	PENSTOCK_SIM_LIVES=$(LIVES) PENSTOCK_SIM_BASE=$$(date +%s%N) $(GO) test -count=1 -timeout 120m -v -run '^TestSimulation$$' ./appliance/shard

@@ -25,10 +25,16 @@ func awayRequest(topic string) []byte {
 }
 
 // forwardTo starts a server that forwards all topics to a broker.
-func forwardTo(t *testing.T, b *broker) *server {
+func forwardTo(t *testing.T, b *broker, args ...string) *server {
 	t.Helper()
-	return startBringing(t, "--segment-bytes", "64MiB", "--max-body-bytes", "1MiB",
-		"--config", writeFile(t, "penstock.yml", fmt.Sprintf("forward:\n  lake: {to: \"kafka://%s\"}\n", b.Address)))
+	config := writeFile(t, "penstock.yml", fmt.Sprintf("forward:\n  lake: {to: \"kafka://%s\"}\n", b.Address))
+	return startWide(t, append([]string{"--config", config}, args...)...)
+}
+
+// startWide starts a server for large requests.
+func startWide(t *testing.T, args ...string) *server {
+	t.Helper()
+	return startBringing(t, append([]string{"--segment-bytes", "64MiB", "--max-body-bytes", "1MiB"}, args...)...)
 }
 
 // anonymous is a process's memory that is not a file's, in bytes: its heap and stacks, and not the mapped log.
@@ -68,7 +74,7 @@ func TestBrokerAway(t *testing.T) {
 	}
 	all := []*waiting{
 		{s: forwardTo(t, b), target: "lake", name: "forward"},
-		{s: startBringing(t, "--segment-bytes", "64MiB", "--max-body-bytes", "1MiB", "--log", "kafka://"+b.Address), target: "log", name: "--log"},
+		{s: startWide(t, "--log", "kafka://"+b.Address), target: "log", name: "--log"},
 	}
 	for _, w := range all {
 		newPump(t, w.s.HTTP, awayRequest("away"+w.target), 4).send(100, 1)
@@ -125,69 +131,75 @@ func (b *broker) count(topic string) (n int64) {
 	return n
 }
 
-// What a dead cluster costs ingest, beside one that takes everything and none at all, in turns within one run: the broker runs, is killed, or
-// hangs. PENSTOCK_AWAY_ROUNDS is how often each has its turn, of PENSTOCK_AWAY_SECONDS; `make away` asks for it.
+// What a dead cluster costs ingest, beside one that takes everything and none at all, in turns of half a second within one run: the broker
+// runs, is killed, or hangs. PENSTOCK_AWAY_ROUNDS is how often it is in each state; `make away` asks for it.
 func TestBrokerAwayCosts(t *testing.T) {
 	rounds := times("PENSTOCK_AWAY_ROUNDS", 0)
 	if rounds == 0 {
 		t.Skip("a benchmark: make away")
 	}
-	turn := time.Duration(times("PENSTOCK_AWAY_SECONDS", 10)) * time.Second
-	b := startBroker(t)
+	const turns, turn = 20, 500 * time.Millisecond
+	b := startBroker(t, "log.retention.bytes=268435456", "log.segment.bytes=67108864", "log.retention.check.interval.ms=2000")
+	const kept = "--retention-bytes=1GiB" // of what is in the cluster
 	servers := []*measured{
-		{name: "nothing", s: startBringing(t, "--segment-bytes", "64MiB", "--max-body-bytes", "1MiB")},
-		{name: "forward", s: forwardTo(t, b), target: "lake"},
-		{name: "--log", s: startBringing(t, "--segment-bytes", "64MiB", "--max-body-bytes", "1MiB", "--log", "kafka://"+b.Address), target: "log"},
+		{name: "nowhere", s: startWide(t, kept)},
+		{name: "forward", s: forwardTo(t, b, kept), target: "lake"},
+		{name: "--log", s: startWide(t, kept, "--log", "kafka://"+b.Address), target: "log"},
 	}
 	for _, m := range servers {
+		m.rates, m.costs = map[string][]float64{}, map[string][]float64{}
 		m.p = newPump(t, m.s.HTTP, awayRequest("costs"+m.target), 8)
 		m.p.send(1000, 1)
-		if m.target != "" {
-			m.s.drained(m.target)
-		}
+		m.drained()
 	}
 	states := []string{"runs", "is killed", "hangs"}
-	for round := range rounds {
+	for range rounds {
 		for _, state := range states {
-			switch state {
-			case "is killed":
-				b.kill()
-			case "hangs":
-				if err := b.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-					t.Fatal(err)
-				}
-			}
-			for i := range servers {
-				m := servers[(i+round)%len(servers)] // who is first takes turns
-				m.p.send(100, 1)                     // until it is known
-				m.measure(state, turn)
-				if m.target != "" && state == "runs" {
-					m.s.drained(m.target)
-				}
-			}
-			switch state {
-			case "is killed":
-				b.start()
-			case "hangs":
-				if err := b.cmd.Process.Signal(syscall.SIGCONT); err != nil {
-					t.Fatal(err)
-				}
-			}
+			back := b.leave(state)
 			for _, m := range servers {
-				if m.target != "" {
-					m.s.drained(m.target)
+				m.p.send(50, 1) // until it is known
+			}
+			for i := range turns * len(servers) {
+				m := servers[(i+i/len(servers))%len(servers)] // who is first takes turns
+				m.measure(state, turn)
+				if state == "runs" {
+					m.drained()
 				}
+			}
+			back()
+			for _, m := range servers {
+				m.drained()
 			}
 		}
 	}
-	fmt.Printf("records of about 200 bytes, %d a request, 8 connections, ack disk; medians of %d turns of %v\n", awayBatch, rounds, turn)
-	fmt.Printf("| where to | the broker | records/s | CPU s per million | rate by that of nothing | rate by that while it runs |\n| --- | --- | --- | --- | --- | --- |\n")
+	fmt.Printf("records of about 200 bytes, %d a request, 8 connections, ack disk; medians of %d turns of %v, ratios turn by turn\n", awayBatch, rounds*turns, turn)
+	fmt.Printf("| records go to | the broker | records/s | CPU s per million | rate, by that of nowhere | CPU, by that of nowhere |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, m := range servers {
 		for _, state := range states {
-			fmt.Printf("| %s | %s | %.0f | %.2f | %.3f | %.3f |\n", m.name, state, median(m.rates[state]), median(m.costs[state]),
-				median(ratios(m.rates[state], servers[0].rates[state])), median(ratios(m.rates[state], m.rates["runs"])))
+			rates, costs := m.rates[state], m.costs[state]
+			fmt.Printf("| %s | %s | %.0f | %.2f | %.3f | %.3f |\n", m.name, state, median(rates), median(costs),
+				median(ratios(rates, servers[0].rates[state])), median(ratios(costs, servers[0].costs[state])))
 		}
 	}
+}
+
+// leave brings the broker into a state, and returns how to get it back.
+func (b *broker) leave(state string) (back func()) {
+	b.t.Helper()
+	signal := func(s os.Signal) {
+		if err := b.cmd.Process.Signal(s); err != nil {
+			b.t.Fatal(err)
+		}
+	}
+	switch state {
+	case "is killed":
+		b.kill()
+		return b.start
+	case "hangs":
+		signal(syscall.SIGSTOP)
+		return func() { signal(syscall.SIGCONT) }
+	}
+	return func() {}
 }
 
 // ratios are turn by turn.
@@ -208,18 +220,21 @@ type measured struct {
 
 // measure sends for a while.
 func (m *measured) measure(state string, turn time.Duration) {
-	if m.rates == nil {
-		m.rates, m.costs = map[string][]float64{}, map[string][]float64{}
-	}
 	pid := m.s.cmd.Process.Pid
 	began, before, requests := time.Now(), processorOf(m.s.t, pid), 0
 	for time.Since(began) < turn {
-		m.p.send(50, 1)
-		requests += 50 * len(m.p.conns)
+		m.p.send(10, 1)
+		requests += 10 * len(m.p.conns)
 	}
 	records := float64(requests * awayBatch)
 	m.rates[state] = append(m.rates[state], records/time.Since(began).Seconds())
 	m.costs[state] = append(m.costs[state], (processorOf(m.s.t, pid)-before).Seconds()/records*1e6)
+}
+
+func (m *measured) drained() {
+	if m.target != "" {
+		m.s.drained(m.target)
+	}
 }
 
 func median(of []float64) float64 {

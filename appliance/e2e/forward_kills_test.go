@@ -267,7 +267,7 @@ func (p *promoted) before(round int) {
 	topic := "moved" + strconv.Itoa(round/2)
 	p.s.keyed(topic)
 	p.book = newBook(4)
-	p.senders = newSenders(p.t, p.s.HTTP, topic, 6*time.Millisecond, p.book.pages...)
+	p.senders = newSenders(p.t, p.s.HTTP, topic, 2*time.Millisecond, p.book.pages...)
 	p.foreign = nil
 	for i := range 3 {
 		p.foreign = append(p.foreign, p.book.open(func(int) string { return "foreign" + strconv.Itoa(i) }))
