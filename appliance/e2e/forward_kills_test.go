@@ -221,6 +221,7 @@ func (l *spooled) before(int)       {}
 func (l *spooled) after(int)        {}
 
 func (l *spooled) finish() {
+	l.hears("kafka")
 	time.Sleep(time.Second) // under load, with all there
 	l.pause()
 	l.t.Log(l.senders)
@@ -285,6 +286,7 @@ func (p *promoted) after(round int) {
 		p.t.Errorf("after %d tries: %v\n%s", p.verb.runs, p.verb.err, p.verb.said)
 		return
 	}
+	p.hears("kafka")
 	time.Sleep(300 * time.Millisecond) // under load
 	p.pause()
 	if round%2 == 1 {

@@ -143,6 +143,18 @@ func (s *senders) exchange(conn net.Conn, in *bufio.Reader, p *page, count int) 
 	}
 }
 
+// hears waits until a reply names the policy: after a broker's return that takes until all that waits has been brought there.
+func (s *senders) hears(ack string) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		s.mu.Lock()
+		n := s.acks[ack]
+		s.mu.Unlock()
+		if n > 0 {
+			return
+		}
+	}
+}
+
 func (s *senders) String() string {
 	return fmt.Sprintf("replies %v, others %v, the slowest after %v", s.acks, s.strange, s.slowest.Round(time.Millisecond))
 }
