@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"penstock/appliance/admin"
 	"penstock/appliance/config"
@@ -91,7 +92,11 @@ func (d bridgeDoor) Promote(topic, to string) error {
 	if b == nil {
 		return errRecovering
 	}
-	if _, err := bridge.ParseAddress(to); err != nil {
+	address, err := bridge.ParseAddress(to)
+	if err != nil {
+		return fmt.Errorf("%w: %w", admin.ErrAsk, err)
+	}
+	if err := filesWithin(d.a.config.DataDir, address); err != nil {
 		return fmt.Errorf("%w: %w", admin.ErrAsk, err)
 	}
 	return doorError(b.Promote(topic, to))
@@ -103,6 +108,17 @@ func (d bridgeDoor) Demote(topic string) error {
 		return errRecovering
 	}
 	return doorError(b.Demote(topic))
+}
+
+// filesWithin refuses an address that names files outside the data directory: who reaches the admin listener must not have any file read, and
+// sent to anywhere as a password.
+func filesWithin(dir string, address bridge.Address) error {
+	for _, file := range address.Files() {
+		if within, err := filepath.Rel(dir, file); err != nil || !filepath.IsLocal(within) {
+			return fmt.Errorf("%s: files that an address names must be in the data directory when it does not come from the configuration", file)
+		}
+	}
+	return nil
 }
 
 // doorError says whose fault an error is, in the door's terms.

@@ -88,6 +88,9 @@ func (p *Spool) wait(next int64) bool {
 // has all its records; false at once when one of the topics is kept here alone, or its cluster is away. Topics of the appliance's own are
 // nobody's but its own, and are not asked about.
 func (t *Ticket) WaitCluster() bool {
+	if t.repeated > 0 {
+		return false // nobody knows how far those are that were there already
+	}
 	asked := false
 	for i := range t.shares {
 		l := t.shares[i].log

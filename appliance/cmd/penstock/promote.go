@@ -28,7 +28,7 @@ back and compared with the log, one by one. When all are there, the switch: from
 
 The appliance does the work: to interrupt this command only ends the showing of it. Give the command again to see on.`,
 		Example: `  penstock promote clicks --to kafka://broker1:9092,broker2:9092
-  penstock promote clicks --to 'kafka://penstock@broker1:9093?tls=on&password-file=/etc/penstock/kafka-password'`,
+  penstock promote clicks --to 'kafka://penstock@broker1:9093?tls=on&password-file=/var/lib/penstock/kafka-password'`,
 		Args: cobra.ExactArgs(1),
 	}
 	to := cmd.Flags().String("to", "", "the cluster, as kafka://HOST:PORT")

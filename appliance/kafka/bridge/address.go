@@ -88,6 +88,16 @@ func (a *Address) set(settings url.Values) error {
 	return nil
 }
 
+// Files are the files that the address names.
+func (a Address) Files() (all []string) {
+	for _, file := range []string{a.ca, a.secret} {
+		if file != "" {
+			all = append(all, file)
+		}
+	}
+	return all
+}
+
 // String is the address as it was written. It holds no secret.
 func (a Address) String() string { return a.text }
 

@@ -88,14 +88,11 @@ func Open(o Options) (*Bridge, error) {
 	if err := errors.Join(o.Disk.MakeDir(Dir(o.Dir)), o.Disk.SyncDir(o.Dir)); err != nil {
 		return nil, err
 	}
-	err := b.openTargets()
-	if err == nil {
-		err = b.resume()
-	}
-	if err != nil {
+	if err := b.openTargets(); err != nil {
 		b.closeTargets()
 		return nil, err
 	}
+	b.resumeOrTell()
 	for _, t := range b.targets {
 		t.reconcile(b.set)
 	}
@@ -165,12 +162,16 @@ func (b *Bridge) resume() error {
 	return errors.Join(errs...)
 }
 
+// resumeOrTell is resume where a promotion that can't go on (a file that its address names is gone) must not stop anything else: its topic's
+// records wait in the log.
+func (b *Bridge) resumeOrTell() {
+	if err := b.resume(); err != nil {
+		b.o.Logger.Error("a promotion can't go on; its records wait in the log, and the next start tries again", "error", err)
+	}
+}
+
 // closeTargets ends what was opened by an Open that fails.
 func (b *Bridge) closeTargets() {
-	for _, p := range b.promotions {
-		p.stop()
-		<-p.ended
-	}
 	for _, t := range b.targets {
 		t.halt()
 		t.cluster.close()
@@ -188,11 +189,8 @@ func (b *Bridge) run() {
 		select {
 		case <-b.changed:
 			b.mu.Lock()
-			err := b.resume()
+			b.resumeOrTell()
 			b.mu.Unlock()
-			if err != nil {
-				b.o.Logger.Error("a promotion can't go on", "error", err)
-			}
 			for _, t := range b.all() {
 				t.reconcile(b.set)
 			}

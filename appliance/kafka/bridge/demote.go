@@ -33,6 +33,7 @@ func (p *promotion) demote() error {
 		at.Stage = Returning
 		for i, log := range p.topic.Logs() {
 			at.Shards[i].Mark = log.Next()
+			at.Shards[i].At = at.Shards[i].Begin // what others wrote while ours was proven is to be fetched, too
 		}
 	})
 	if err != nil {

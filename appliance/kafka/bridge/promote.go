@@ -64,7 +64,12 @@ func (b *Bridge) Promote(name, to string) error {
 		topic.Spool(false)
 		return err
 	}
-	return b.startPromotion(name, at)
+	err := b.startPromotion(name, at)
+	if err != nil { // its address can't be used: as if nothing had been asked
+		topic.Spool(false)
+		err = errors.Join(err, b.o.Promotions.remove(name))
+	}
+	return err
 }
 
 // Demote begins to bring a topic back, or does nothing when that was begun before.
@@ -244,9 +249,9 @@ func (p *promotion) begin(ctx context.Context) error {
 				known = false
 				continue
 			}
-			shards[i] = PromotedShard{First: at.First, Proven: at.First, At: at.Start}
+			shards[i] = PromotedShard{First: at.First, Proven: at.First, At: at.Start, Begin: at.Start}
 			if p.topic.Logs()[i].First() > at.First { // an earlier promotion has brought what is gone here since
-				shards[i] = PromotedShard{First: at.AtNext, Proven: at.AtNext, At: at.At}
+				shards[i] = PromotedShard{First: at.AtNext, Proven: at.AtNext, At: at.At, Begin: at.At}
 			}
 		}
 		if known {

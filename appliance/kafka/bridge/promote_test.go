@@ -196,6 +196,56 @@ func TestPromoteHolds(t *testing.T) {
 	}
 }
 
+// What others write to the cluster while our own records are still being proven comes back, too.
+func TestDemoteFetchesFromTheBeginning(t *testing.T) {
+	r := newRig(t)
+	r.must(r.cluster.CreateTopic("t", 2, nil))
+	r.store("t", 50, true)
+	r.start(Options{})
+	unread := r.cluster.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Fetch}, Err: kerr.KafkaStorageError, Count: -1})
+	r.must(r.bridge.Promote("t", r.address()))
+	r.settled("promote:t")
+	others := r.foreign("t", 20)
+	unread.Remove()
+	r.stage("t", Promoted)
+	r.must(r.bridge.Demote("t"))
+	r.stage("t", "")
+	n := 0
+	for _, records := range r.here("t") {
+		n += len(records)
+	}
+	if n != 50+len(others) {
+		t.Errorf("%d records are here, want %d", n, 50+len(others))
+	}
+}
+
+// A promotion whose files are gone does not keep a bridge from starting; one that can't begin leaves nothing behind.
+func TestPromoteWithoutItsFiles(t *testing.T) {
+	r := newRig(t)
+	r.store("t", 10, true)
+	r.start(Options{})
+	to := r.address() + "?ca=/nowhere/ca"
+	if err := r.bridge.Promote("t", to); err == nil || !strings.Contains(err.Error(), "/nowhere/ca") {
+		t.Errorf("promoted: %v", err)
+	}
+	tp, _ := r.set.Topic("t")
+	if _, some := r.bridge.Promotion("t"); some || tp.Spools() != nil {
+		t.Error("something is left of it")
+	}
+	r.must(r.bridge.Promote("t", r.address()))
+	r.stage("t", Promoted)
+	r.stop()
+	promotions, err := OpenPromotions(nil, r.dir)
+	r.must(err)
+	at, _ := promotions.get("t")
+	at.To = to
+	r.must(promotions.put("t", at))
+	r.start(Options{Promotions: promotions})
+	if tp.Spools() == nil {
+		t.Error("its records do not wait any more")
+	}
+}
+
 func TestPromoteRefuses(t *testing.T) {
 	r := newRig(t)
 	r.store("t", 1, true)

@@ -34,6 +34,7 @@ type PromotedShard struct {
 	First  int64 `json:"first"`  // the oldest record that is brought to the cluster
 	Proven int64 `json:"proven"` // the records before this were read back from the cluster, and are those of the log
 	At     int64 `json:"at"`     // where in the partition the reading goes on
+	Begin  int64 `json:"begin"`  // where it began
 	Mark   int64 `json:"mark"`   // when it returns: what comes from here on is not for the cluster
 	Until  int64 `json:"until"`  // when it returns: where the partition ended, 0 while that is not known
 }
