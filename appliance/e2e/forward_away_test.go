@@ -132,13 +132,14 @@ func (b *broker) count(topic string) (n int64) {
 }
 
 // What a dead cluster costs ingest, beside one that takes everything and none at all, in turns of half a second within one run: the broker
-// runs, is killed, or hangs. PENSTOCK_AWAY_ROUNDS is how often it is in each state; `make away` asks for it.
+// runs, is killed, or hangs. PENSTOCK_AWAY_ROUNDS is how often it is in each state, for PENSTOCK_AWAY_TURNS turns; `make away` asks for it, and
+// .ci/run for as little as can be, so that it does not rot.
 func TestBrokerAwayCosts(t *testing.T) {
 	rounds := times("PENSTOCK_AWAY_ROUNDS", 0)
 	if rounds == 0 {
 		t.Skip("a benchmark: make away")
 	}
-	const turns, turn = 20, 500 * time.Millisecond
+	turns, turn := times("PENSTOCK_AWAY_TURNS", 20), 500*time.Millisecond
 	b := startBroker(t, "log.retention.bytes=268435456", "log.segment.bytes=67108864", "log.retention.check.interval.ms=2000")
 	const kept = "--retention-bytes=1GiB" // of what is in the cluster
 	servers := []*measured{
