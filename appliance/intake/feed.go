@@ -181,7 +181,6 @@ func (f *feed) storePiece(records []wire.Record) {
 	case wire.Stored:
 		count.stored.Add(uint64(own))
 	case wire.Refused:
-		count.refused.Add(uint64(own))
 		count.refusedBy[wire.TooLarge].Add(uint64(own))
 	case wire.Busy:
 		count.busy.Add(uint64(own))

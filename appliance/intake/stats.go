@@ -86,9 +86,16 @@ func (st *Stats) listener(scheme, address string, open int, c *doorCounts, w *wo
 	}
 }
 
-// add adds one worker's counts. What became of a record is read before that it was received, so InFlight is never negative.
+// add adds one worker's counts. What became of a record is read before that it was received, so InFlight is never negative. What was
+// refused is the sum of its reasons, each read once, so that the two never differ.
 func (w *WireStats) add(t *wireTally) {
-	stored, refused, busy, failed, duplicate := t.stored.Load(), t.refused.Load(), t.busy.Load(), t.failed.Load(), t.duplicate.Load()
+	stored, busy, failed, duplicate := t.stored.Load(), t.busy.Load(), t.failed.Load(), t.duplicate.Load()
+	refused := uint64(0)
+	for c := range t.refusedBy {
+		n := t.refusedBy[c].Load()
+		w.RefusedBy[c] += n
+		refused += n
+	}
 	received := t.received.Load()
 	w.Requests += t.requests.Load()
 	w.Bytes += t.bytes.Load()
@@ -99,9 +106,6 @@ func (w *WireStats) add(t *wireTally) {
 	w.Received += received
 	w.Duplicate += duplicate
 	w.InFlight += received - stored - refused - busy - failed - duplicate
-	for c := range t.refusedBy {
-		w.RefusedBy[c] += t.refusedBy[c].Load()
-	}
 }
 
 // settle counts n records that are turned away, or one for a request refused whole.
@@ -109,7 +113,6 @@ func (t *wireTally) settle(o *wire.Outcome, n int) {
 	all := uint64(n)
 	switch o.Verdict {
 	case wire.Refused:
-		t.refused.Add(all)
 		t.refusedBy[o.Fault.Code].Add(all)
 	case wire.Busy:
 		t.busy.Add(all)
@@ -123,7 +126,6 @@ func (t *wireTally) refuse(kept []wire.Fault, all int) {
 	if all == 0 {
 		return
 	}
-	t.refused.Add(uint64(all))
 	for i := range kept {
 		t.refusedBy[kept[i].Code].Add(1)
 	}

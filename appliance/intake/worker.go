@@ -163,11 +163,11 @@ type tally struct {
 }
 
 type wireTally struct {
-	requests, bytes               atomic.Uint64
-	received                      atomic.Uint64   // records, and one for a body refused whole
-	stored, refused, busy, failed atomic.Uint64   // what became of them, in the same unit
-	duplicate                     atomic.Uint64   // the same: repeats of what is stored
-	refusedBy                     []atomic.Uint64 // by wire.Code
+	requests, bytes      atomic.Uint64
+	received             atomic.Uint64   // records, and one for a body refused whole
+	stored, busy, failed atomic.Uint64   // what became of them, in the same unit
+	duplicate            atomic.Uint64   // the same: repeats of what is stored
+	refusedBy            []atomic.Uint64 // the same, by wire.Code
 }
 
 func newTally(formats int) *tally {
