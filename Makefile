@@ -11,8 +11,9 @@ EVENTS ?= 5000000
 BROKERS ?= 50
 AWAY ?= 3600000
 SERVED ?= 600
+ROUNDS ?= 3
 
-.PHONY: help build check test race clients fuzz bench served load torture kills cuts torn sim mallocs mutate brokers away
+.PHONY: help build check test race clients fuzz bench served peers load torture kills cuts torn sim mallocs mutate brokers away
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -47,6 +48,9 @@ bench: ## micro benchmarks of every stage
 served: ## SERVED (600) megabytes read from us and from Apache Kafka's own broker, in turns: what does it cost each?
 	appliance/e2e/clients/install.sh
 	PENSTOCK_SERVED=$(SERVED) PENSTOCK_CLIENTS=all $(GO) test -count=1 -timeout 20m -v -run '^TestServedBesideABroker$$' ./appliance/e2e
+
+peers: build ## ROUNDS (3) rounds of what an event costs here, at a bare server and at the peers, about ten minutes; ONLY='^(1|2)' for some
+	$(GO) run ./benchmarks/peers --bin ./penstock --rounds $(ROUNDS) --only '$(ONLY)'
 
 load: build ## EVENTS (5 million) events through the real binary, read back and compared
 	$(GO) build -o benchmarks/load/load ./benchmarks/load

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// start runs a server with nothing in it yet; what it has begun is returned even with an error.
+type start func(b *bench) (*server, error)
+
+// bare is fasthttp that answers 202 to everything.
+func bare(b *bench) (*server, error) { return printing(b, b.tools["bare"]) }
+
+// plain is a service as one writes it in an afternoon; see benchmarks/peers/plain.
+func plain(b *bench) (*server, error) {
+	s, err := printing(b, b.tools["plain"], "--file", "events.ndjson")
+	if err != nil {
+		return s, err
+	}
+	s.taken = func(s *server) (int64, error) { return lineCount(filepath.Join(s.home, "events.ndjson")) }
+	return s, nil
+}
+
+// printing runs a program that prints where it listens.
+func printing(b *bench, bin string, flags ...string) (*server, error) {
+	s, err := launch(b.root, bin, func(string) []string { return append([]string{"--addr", "127.0.0.1:0"}, flags...) })
+	if err != nil {
+		return nil, err
+	}
+	return s, s.within(10*time.Second, func() error {
+		text, err := os.ReadFile(s.log.Name())
+		if err != nil {
+			return err
+		}
+		line, _, whole := strings.Cut(string(text), "\n")
+		at, says := strings.CutPrefix(line, "listening on ")
+		if !whole || !says {
+			return fmt.Errorf("it has not said where it listens")
+		}
+		s.addr = at
+		return nil
+	})
+}
+
+// victoria is Debian's VictoriaMetrics with one of its doors: graphite, opentsdb, or opentsdbHTTP.
+func victoria(listener string) start {
+	return func(b *bench) (*server, error) {
+		at, err := freeAddresses(2)
+		if err != nil {
+			return nil, err
+		}
+		s, err := launch(b.root, b.tools["victoria-metrics"], func(home string) []string {
+			return []string{"-storageDataPath=" + filepath.Join(home, "data"), "-retentionPeriod=1d", "-loggerLevel=WARN",
+				"-httpListenAddr=" + at[0], "-" + listener + "ListenAddr=" + at[1]}
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.addr, s.admin, s.taken = at[1], "http://"+at[0], victoriaRows
+		return s, s.listens(at...)
+	}
+}
+
+func victoriaRows(s *server) (int64, error) {
+	text, err := get(s.admin + "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	const name = "\nvm_rows_added_to_storage_total "
+	_, rest, found := strings.Cut(string(text), name)
+	if !found {
+		return 0, fmt.Errorf("no %sin its metrics", name)
+	}
+	line, _, _ := strings.Cut(rest, "\n")
+	return strconv.ParseInt(line, 10, 64)
+}
+
+// relay is carbon-c-relay, which writes what it gets to a file.
+func relay(b *bench) (*server, error) {
+	at, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	s, err := configured(b, "carbon-c-relay", func(home string) string {
+		return fmt.Sprintf("cluster kept file %s/lines;\nmatch * send to kept;\nlisten type linemode %s proto tcp;\n", home, at)
+	}, "-f")
+	if err != nil {
+		return nil, err
+	}
+	s.addr = at
+	s.taken = func(s *server) (int64, error) { return lineCount(filepath.Join(s.home, "lines")) }
+	return s, s.listens(at)
+}
+
+// configured runs a program with a configuration file, named by the last flag.
+func configured(b *bench, tool string, text func(home string) string, flags ...string) (*server, error) {
+	var failed error
+	s, err := launch(b.root, b.tools[tool], func(home string) []string {
+		path := filepath.Join(home, "configuration")
+		failed = os.WriteFile(path, []byte(text(home)), 0o600)
+		return append(flags, path)
+	})
+	if err == nil && failed != nil {
+		s.end()
+		return nil, failed
+	}
+	return s, err
+}
+
+// telegraf takes JSON over HTTP and writes lines to a file. What is sent is kept whole: the message as a field, key and level as tags.
+func telegraf(b *bench) (*server, error) {
+	at, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	s, err := configured(b, "telegraf", func(home string) string {
+		return fmt.Sprintf(`[agent]
+  flush_interval = "1s"
+  metric_batch_size = 5000
+  metric_buffer_limit = 5000000
+  omit_hostname = true
+[[inputs.http_listener_v2]]
+  service_address = "tcp://%s"
+  paths = ["/telegraf"]
+  data_format = "json"
+  tag_keys = ["key", "level"]
+  json_string_fields = ["msg"]
+[[outputs.file]]
+  files = ["%s/lines"]
+  data_format = "influx"
+`, at, home)
+	}, "--quiet", "--config")
+	if err != nil {
+		return nil, err
+	}
+	s.addr = at
+	s.taken = func(s *server) (int64, error) { return lineCount(filepath.Join(s.home, "lines")) }
+	return s, s.listens(at)
+}
+
+// lineCount counts the lines of a file.
+func lineCount(path string) (n int64, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	for b := make([]byte, 1<<20); ; {
+		size, err := file.Read(b)
+		n += int64(bytes.Count(b[:size], []byte{'\n'}))
+		if size == 0 || err != nil {
+			return n, nil
+		}
+	}
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"math"
+	"slices"
+)
+
+// ratio is one figure over another's of the same round, and what it must be.
+type ratio struct {
+	name    string
+	over    string // the cell above the line
+	under   string
+	must    float64 // 0: told, not judged
+	stretch float64 // 0: none
+	atLeast bool    // the ratio must be at least must, not at most
+	note    string  // what is not alike
+}
+
+const (
+	opaque  = "It does not look into what it stores; ours proves that every event is JSON and makes each a record of its own."
+	queried = "VictoriaMetrics also indexes, compresses and serves queries; ours only logs. Debian's is version 1.79; 1.150 costs as much or a little less once settled. Neither has synced: ours answers from the log, it keeps new samples in memory for a while."
+)
+
+var ratios = []ratio{
+	{name: "1 batch: log ÷ bare", over: "1 batch log", under: "1 batch bare", must: 7, stretch: 5, note: "Bare does not look at the body and keeps nothing: it is the floor, not a peer. Ours is warm: segments have grown to their full size."},
+	{name: "1 batch: disk ÷ log", over: "1 batch disk", under: "1 batch log", must: 1.3, note: "Both ours. The write-back that log leaves to the kernel is not in its process's CPU: see the column “others”."},
+	{name: "1 batch: ring ÷ bare", over: "1 batch ring", under: "1 batch bare", note: "An acknowledgement that survives nothing; what is refused is sent again and its cost counted."},
+	{name: "1 batch: log keyed ÷ bare", over: "1 batch log keyed", under: "1 batch bare", note: "Ours also reads each event's key, hashes it, and parts each request between the shards."},
+	{name: "1 batch: log fresh ÷ bare", over: "1 batch log fresh", under: "1 batch bare", note: "Ours from an empty directory: memory that the machine may have to get back from its host, segments that still grow."},
+	{name: "1 batch: disk fresh ÷ bare", over: "1 batch disk fresh", under: "1 batch bare", note: "As before, synced."},
+
+	{name: "2 single: log ÷ bare", over: "2 single log", under: "2 single bare", must: 1.25, stretch: 1.15, note: "Bare keeps nothing. 32 connections, a request and a reply at a time: most of it is the kernel's."},
+	{name: "2 ×16: log ÷ bare", over: "2 x16 log", under: "2 x16 bare", must: 1.5, stretch: 1.25, note: "Bare keeps nothing. 32 connections, sixteen requests a write."},
+	{name: "2 256: disk ÷ bare", over: "2 256 disk", under: "2 256 bare", must: 2, stretch: 1.6, note: "Bare keeps nothing; ours syncs before each reply. 256 connections."},
+
+	{name: "3 put: VictoriaMetrics ÷ ours", over: "3 put VictoriaMetrics", under: "3 put ours", must: 6, stretch: 8, atLeast: true, note: queried},
+	{name: "3 Graphite: VictoriaMetrics ÷ ours", over: "3 graphite VictoriaMetrics", under: "3 graphite ours", must: 5, stretch: 8, atLeast: true, note: queried},
+	{name: "3 Graphite: carbon-c-relay ÷ ours", over: "3 graphite relay", under: "3 graphite ours", atLeast: true, note: "The relay writes the lines to a file as they are, without a sync; ours makes records."},
+	{name: "3 pickle ÷ plaintext", over: "3 pickle ours", under: "3 graphite ours", must: 1, note: "Both ours, by point: the same samples, 500 a pickle."},
+	{name: "3 JSON: VictoriaMetrics ÷ ours", over: "3 json VictoriaMetrics", under: "3 json ours", must: 3, stretch: 4, atLeast: true, note: queried + " The doors differ in a member's name."},
+
+	{name: "4 batch: NATS ÷ ours", over: "4 batch NATS", under: "1 batch disk", must: 1.1, stretch: 1.3, atLeast: true, note: opaque + " Both sync before they answer. At most 512 messages of 64 KiB wait at NATS, 32 requests at ours."},
+	{name: "4 single: NATS ÷ ours", over: "4 single NATS", under: "2 256 disk", must: 4.5, stretch: 5, atLeast: true, note: opaque + " NATS syncs each message, ours all that wait at once: 512 wait at NATS, 256 requests at ours."},
+	{name: "4 Redis ÷ ours, 100 events at a time", over: "4 x100 Redis", under: "4 100 disk", must: 4.5, stretch: 5, atLeast: true, note: opaque + " Redis gets a hundred commands in one write and answers each; ours gets a hundred lines in one request and answers once: HTTP has no cheaper way. 8 connections at Redis, 32 at ours."},
+	{name: "4 Redis ÷ ours, ×100 pipelined", over: "4 x100 Redis", under: "4 x100 disk", atLeast: true, note: "The same for the same: a request an event, a hundred in one write. HTTP answers in order, and ours begins a connection's next request when the last is on disk."},
+
+	{name: "5 plain Go service ÷ ours", over: "5 batch plain", under: "1 batch log", must: 12, stretch: 20, atLeast: true, note: "It decodes into a struct, and writes each event to a file without a sync; ours keeps events as they were sent, and proves that they are JSON."},
+	{name: "5 Telegraf ÷ ours", over: "5 batch Telegraf", under: "1 batch log", must: 12, stretch: 20, atLeast: true, note: "Telegraf makes a metric of every event and writes Influx's lines to a file, without a sync. It gets arrays of 320 over 8 connections, as it takes no NDJSON."},
+}
+
+// spread is the median of some figures, the least and the greatest.
+type spread struct{ Median, Min, Max float64 }
+
+func spreadOf(all []float64) spread {
+	if len(all) == 0 {
+		return spread{math.NaN(), math.NaN(), math.NaN()}
+	}
+	all = slices.Clone(all)
+	slices.Sort(all)
+	n := len(all)
+	return spread{(all[(n-1)/2] + all[n/2]) / 2, all[0], all[n-1]}
+}
+
+// verdict is what became of a ratio.
+type verdict struct {
+	spread
+	rounds int
+	failed string // why there is none
+}
+
+// judge computes a ratio round by round.
+func judge(r *ratio, results map[string][]figure) verdict {
+	var each []float64
+	v := verdict{}
+	for i := range min(len(results[r.over]), len(results[r.under])) {
+		over, under := results[r.over][i], results[r.under][i]
+		switch {
+		case over.Err != "":
+			v.failed = r.over + ": " + over.Err
+		case under.Err != "":
+			v.failed = r.under + ": " + under.Err
+		case under.CPU == 0:
+			v.failed = r.under + ": too short for its CPU to be seen"
+		default:
+			each = append(each, over.CPU/under.CPU)
+		}
+	}
+	v.spread, v.rounds = spreadOf(each), len(each)
+	return v
+}
+
+// meets says whether a figure is within a bound.
+func (r *ratio) meets(figure, bound float64) bool {
+	if r.atLeast {
+		return figure >= bound
+	}
+	return figure <= bound
+}
