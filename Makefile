@@ -13,7 +13,7 @@ AWAY ?= 3600000
 SERVED ?= 600
 ROUNDS ?= 3
 
-.PHONY: help build check test race clients fuzz bench served peers load torture kills cuts torn sim mallocs mutate brokers away
+.PHONY: help build check test race clients fuzz bench counts served peers load torture kills cuts torn sim mallocs mutate brokers away
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -44,6 +44,9 @@ fuzz: ## FUZZ (400,000) inputs for each fuzz target, about a minute
 
 bench: ## micro benchmarks of every stage
 	$(GO) test -run '^$$' -bench . -benchmem ./ring ./wire/... ./segstore ./appliance/...
+
+counts: ## instructions of each stage beside benchmarks/counts/baseline.txt; RECORD=1 writes that anew; needs valgrind
+	$(GO) run ./benchmarks/counts $(if $(RECORD),record,check)
 
 served: ## SERVED (600) megabytes read from us and from Apache Kafka's own broker, in turns: what does it cost each?
 	appliance/e2e/clients/install.sh

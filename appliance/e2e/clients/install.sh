@@ -20,6 +20,7 @@ need kcat kcat
 need java default-jre-headless
 need mvn maven
 need strace strace
+need valgrind valgrind
 need mkfs.ext4 e2fsprogs
 need mkfs.xfs xfsprogs
 /sbin/ldconfig -p | grep -q 'libyajl\.so\.2' || packages="$packages libyajl2" # collectd's write_http; only recommended there
