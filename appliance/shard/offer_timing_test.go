@@ -1,0 +1,59 @@
+package shard
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"penstock/wire"
+)
+
+// BenchmarkOffer is a request's way from its parser to its answer, by policy and by how many records of 200 bytes it has.
+func BenchmarkOffer(b *testing.B) {
+	for _, ack := range []Ack{AckRing, AckLog, AckDisk} {
+		for _, records := range []int{1, 320} {
+			b.Run(fmt.Sprintf("ack=%v/records=%d", ack, records), func(b *testing.B) { benchmarkOffer(b, ack, records) })
+		}
+	}
+}
+
+func benchmarkOffer(b *testing.B, ack Ack, records int) {
+	set, err := Open(Options{Dir: b.TempDir(), Shards: 2, SegmentBytes: 16 << 20, RetentionBytes: 256 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer set.Close(b.Context())
+	batch, ticket := &wire.Batch{}, set.NewTicket()
+	bytes := 0
+	for i := range records {
+		r := batch.Add()
+		*r = wire.Record{Topic: []byte("t"), Key: fmt.Appendf(nil, "key-%d", i), Value: fmt.Appendf(nil, "%0200d", i), Time: 1}
+		bytes += len(r.Value)
+	}
+	b.SetBytes(int64(bytes))
+	b.ReportAllocs()
+	for b.Loop() {
+		err := set.Offer(batch, ticket, ack)
+		for ; err == ErrBusy; err = set.Offer(batch, ticket, ack) { // the writers are behind
+			time.Sleep(50 * time.Microsecond)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := ticket.Wait(time.Minute); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(records), "ns/record")
+	topic, _ := set.Topic("t")
+	kept := int64(0)
+	for end := time.Now().Add(time.Minute); kept != int64(b.N*records) && time.Now().Before(end); time.Sleep(time.Millisecond) {
+		kept = 0
+		for _, log := range topic.Logs() {
+			kept += log.Written()
+		}
+	}
+	if kept != int64(b.N*records) {
+		b.Fatalf("%d records were kept of %d", kept, b.N*records)
+	}
+}
