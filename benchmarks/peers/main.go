@@ -91,7 +91,7 @@ func run(ctx context.Context, o options, out, log io.Writer) error {
 	if err := b.equip(cells, o.install && !o.quick); err != nil {
 		return err
 	}
-	r := &report{Machine: b.machine(), Command: "go run ./benchmarks/peers " + strings.Join(os.Args[1:], " "), Rounds: o.rounds, Scale: b.scale, Results: map[string][]figure{}}
+	r := &report{Machine: b.machine(), Command: commandLine(), Rounds: o.rounds, Scale: b.scale, Results: map[string][]figure{}}
 	r.Machine.Peers = b.versions(cells)
 	began := time.Now()
 	for round := range o.rounds {
@@ -105,6 +105,18 @@ func run(ctx context.Context, o options, out, log io.Writer) error {
 		}
 	}
 	return r.deliver(o, out, cells, ratios)
+}
+
+// commandLine is what was typed, or may be typed for the same.
+func commandLine() string {
+	words := []string{"go", "run", "./benchmarks/peers"}
+	for _, word := range os.Args[1:] {
+		if strings.ContainsAny(word, " ()|^$*") || word == "" {
+			word = "'" + word + "'"
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, " ")
 }
 
 func prepare(o options, log io.Writer) (*bench, error) {

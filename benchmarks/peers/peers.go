@@ -80,7 +80,7 @@ func victoriaRows(s *server) (int64, error) {
 	return strconv.ParseInt(line, 10, 64)
 }
 
-// relay is carbon-c-relay, which writes what it gets to a file.
+// relay is carbon-c-relay, which writes what it gets to a file. Its queue has room for all of a load, as it drops what does not fit.
 func relay(b *bench) (*server, error) {
 	at, err := freeAddress()
 	if err != nil {
@@ -88,7 +88,7 @@ func relay(b *bench) (*server, error) {
 	}
 	s, err := configured(b, "carbon-c-relay", func(home string) string {
 		return fmt.Sprintf("cluster kept file %s/lines;\nmatch * send to kept;\nlisten type linemode %s proto tcp;\n", home, at)
-	}, "-f")
+	}, "-s", "-q", "3000000", "-f")
 	if err != nil {
 		return nil, err
 	}

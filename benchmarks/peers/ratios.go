@@ -35,7 +35,7 @@ var ratios = []ratio{
 
 	{name: "3 put: VictoriaMetrics ÷ ours", over: "3 put VictoriaMetrics", under: "3 put ours", must: 6, stretch: 8, atLeast: true, note: queried},
 	{name: "3 Graphite: VictoriaMetrics ÷ ours", over: "3 graphite VictoriaMetrics", under: "3 graphite ours", must: 5, stretch: 8, atLeast: true, note: queried},
-	{name: "3 Graphite: carbon-c-relay ÷ ours", over: "3 graphite relay", under: "3 graphite ours", atLeast: true, note: "The relay writes the lines to a file as they are, without a sync; ours makes records."},
+	{name: "3 Graphite: carbon-c-relay ÷ ours", over: "3 graphite relay", under: "3 graphite ours", atLeast: true, note: "The relay writes the lines to a file as they are, without a sync; ours makes records. It takes lines into a queue in memory: its rate says how soon they are there, not in the file."},
 	{name: "3 pickle ÷ plaintext", over: "3 pickle ours", under: "3 graphite ours", must: 1, note: "Both ours, by point: the same samples, 500 a pickle."},
 	{name: "3 JSON: VictoriaMetrics ÷ ours", over: "3 json VictoriaMetrics", under: "3 json ours", must: 3, stretch: 4, atLeast: true, note: queried + " The doors differ in a member's name."},
 

@@ -21,7 +21,7 @@ type report struct {
 // print writes the tables as Markdown.
 func (r *report) print(w io.Writer, chosenCells []cell, chosenRatios []ratio) {
 	fmt.Fprintf(w, "# Penstock beside its peers\n\n%v\n\n", r.Machine)
-	fmt.Fprintf(w, "`%s`: medians of %d rounds [least..greatest]. Each round runs every cell once, in this order, each server anew in an empty directory on 127.0.0.1. ", r.Command, r.Rounds)
+	fmt.Fprintf(w, "`%s`: median [least..greatest] of %d. Each round runs every cell once, in this order, each server anew in an empty directory on 127.0.0.1. ", r.Command, r.Rounds)
 	fmt.Fprintf(w, "CPU is the server's, user and kernel, from /proc, until it has settled, per million events of %d bytes or samples; the client shares the cores, so a rate is a lower bound. ", eventSize)
 	fmt.Fprintf(w, "The same bytes to all: seeds %d and %d.\n\n", eventSeed, sampleSeed)
 	if r.Scale > 1 {
@@ -33,7 +33,7 @@ func (r *report) print(w io.Writer, chosenCells []cell, chosenRatios []ratio) {
 }
 
 func (r *report) printCells(w io.Writer, chosen []cell) {
-	fmt.Fprint(w, "## Cells\n\n| cell | server | CPU s per million | a second | others' CPU s per million | peak memory | remarks |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	fmt.Fprint(w, "## Cells\n\n| cell | server | CPU s per million | a second | others' CPU s per million | most memory, bytes | remarks |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, c := range chosen {
 		var cpu, rate, others, peak []float64
 		var remarks []string
@@ -54,8 +54,8 @@ func (r *report) printCells(w io.Writer, chosen []cell) {
 		if ticks < 100 {
 			remarks = append(remarks, fmt.Sprintf("only %d ms of CPU seen, in steps of 10", ticks*10))
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s %ss | %s | %.0f MB | %s |\n", c.name, c.what, span(spreadOf(cpu)), short(spreadOf(rate).Median), c.unit,
-			text(spreadOf(others).Median), spreadOf(peak).Median/1e6, strings.Join(remarks, "; "))
+		fmt.Fprintf(w, "| %s | %s | %s | %s %ss | %s | %s | %s |\n", c.name, c.what, span(spreadOf(cpu)), short(spreadOf(rate).Median), c.unit,
+			text(spreadOf(others).Median), short(spreadOf(peak).Median), strings.Join(remarks, "; "))
 	}
 	fmt.Fprint(w, "\n“Others” is all the machine's CPU time but the server's and the client's: the kernel's write-back, and whoever else was there.\n\n")
 }
@@ -117,12 +117,16 @@ func (v verdict) text() string {
 	return span(v.spread)
 }
 
-// cellText is a text that does not break a table.
+// cellText is the first line of a text, in a form that does not break a table.
 func cellText(s string) string {
-	return strings.NewReplacer("\n", " ", "|", "/").Replace(s)
+	first, _, _ := strings.Cut(s, "\n")
+	return strings.ReplaceAll(first, "|", "/")
 }
 
 func span(s spread) string {
+	if math.IsNaN(s.Median) {
+		return "–"
+	}
 	return fmt.Sprintf("%s [%s..%s]", text(s.Median), text(s.Min), text(s.Max))
 }
 
