@@ -13,7 +13,7 @@ AWAY ?= 3600000
 SERVED ?= 600
 ROUNDS ?= 3
 
-.PHONY: help build check test race clients fuzz bench counts served peers load torture kills cuts torn sim mallocs mutate brokers away
+.PHONY: help build check test race clients fuzz bench counts served peers scale load torture kills cuts torn sim mallocs mutate brokers away
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ served: ## SERVED (600) megabytes read from us and from Apache Kafka's own broke
 
 peers: build ## ROUNDS (3) rounds of what an event costs here, at a bare server and at the peers, about ten minutes; ONLY='^(1|2)' for some
 	$(GO) run ./benchmarks/peers --bin ./penstock --rounds $(ROUNDS) --only '$(ONLY)'
+
+scale: build ## the first event of 20 GB beside the last, 64 topics, 10,000 connections, reading beside nginx, and starting on it all: PART=fill,spread,read,restart
+	$(GO) run ./benchmarks/scale --bin ./penstock --rounds $(ROUNDS) --only '$(PART)'
 
 load: build ## EVENTS (5 million) events through the real binary, read back and compared
 	$(GO) build -o benchmarks/load/load ./benchmarks/load

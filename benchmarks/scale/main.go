@@ -1,0 +1,140 @@
+// Command scale runs the real binary at its sizes: does an event cost the same from the first to the last of 20 GB, with one topic and with 64, with
+// 10,000 connections; what does reading cost, beside nginx sending the same bytes; and how soon is it ready again with all of that on disk?
+//
+//	go run ./benchmarks/scale --bin ./penstock              all, about eight minutes, and 25 GB of disk while it runs
+//	go run ./benchmarks/scale --bin ./penstock --only read  a part: fill, spread, read, restart
+//
+// Requests are made beforehand and sent in a closed loop by a client as cheap as can be, which runs on the same cores. What is counted is the
+// server process's CPU, in user space and in the kernel, which does not include the kernel's own write-back. Everything is on the loopback.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+type options struct {
+	bin, dir, only string
+	fill, row      int64 // bytes sent in all, and for each row of the table
+	cell           int64 // bytes sent in each cell of spread
+	conns          []int // connections
+	read, records  int64 // bytes that are read, and by the slower ways
+	rounds         int
+	quick, cold    bool
+}
+
+// bench is a run.
+type bench struct {
+	options
+	root   string
+	out    io.Writer // the tables
+	log    io.Writer // what is going on
+	began  time.Time
+	events *requests
+	wrong  []string // what did not hold
+}
+
+func main() {
+	o := options{}
+	gb, row, cell := 0.0, 0.0, 0.0
+	flag.StringVar(&o.bin, "bin", "./penstock", "the binary")
+	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the data is kept while it runs")
+	flag.StringVar(&o.only, "only", "", "parts to run, with commas: fill, spread, read, restart (which fills first); empty is all")
+	flag.Float64Var(&gb, "gb", 20, "GB of events for fill and restart")
+	flag.Float64Var(&row, "row", 2, "GB for each row of fill")
+	flag.Float64Var(&cell, "cell", 0.6, "GB for each cell of spread")
+	flag.IntVar(&o.rounds, "rounds", 3, "rounds of spread, read and restart")
+	flag.BoolVar(&o.quick, "quick", false, "a few seconds, at sizes that say nothing")
+	flag.BoolVar(&o.cold, "cold", os.Geteuid() == 0, "restart with a cold page cache, too: drops that of the whole machine, as root")
+	flag.Parse()
+	o.fill, o.row, o.cell = int64(gb*1e9), int64(row*1e9), int64(cell*1e9)
+	o.conns = []int{1, 100, 1000, 10_000}
+	o.read, o.records = 2e9, 250e6
+	if o.quick {
+		o.quicken()
+	}
+	if err := run(o, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(1)
+	}
+}
+
+func (o *options) quicken() {
+	o.quick, o.cold, o.rounds = true, false, 1
+	o.fill, o.row, o.cell, o.read, o.records = 20e6, 5e6, 2e6, 4e6, 2e6
+	o.conns = []int{1, 50, 200}
+}
+
+func (o *options) wants(part string) bool {
+	if o.only == "" {
+		return true
+	}
+	for word := range strings.SplitSeq(o.only, ",") {
+		if word == part {
+			return true
+		}
+	}
+	return false
+}
+
+// diskMost is the most that a run may ask of the disk.
+const diskMost = 30e9
+
+func run(o options, out, log io.Writer) (err error) {
+	for word := range strings.SplitSeq(o.only, ",") {
+		if word != "" && word != "fill" && word != "spread" && word != "read" && word != "restart" {
+			return fmt.Errorf("no part %q: fill, spread, read, restart", word)
+		}
+	}
+	if o.fill > diskMost*9/10 || o.row <= 0 || o.cell <= 0 || o.cell > 3e9 || o.fill < 2*o.row || o.rounds < 1 {
+		return fmt.Errorf("fill takes from 2 rows to %.0f GB, a cell up to 3 GB, and there is a round at least", diskMost*9/10/1e9)
+	}
+	if o.bin, err = filepath.Abs(o.bin); err != nil {
+		return err
+	}
+	if _, err := os.Stat(o.bin); err != nil {
+		return fmt.Errorf("no penstock to measure: make build, or --bin: %w", err)
+	}
+	root, err := os.MkdirTemp(o.dir, "penstock-scale-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(root)
+	b := &bench{options: o, root: root, out: out, log: log, began: time.Now(), events: makeRequests(1, perRequest)}
+	if err := roomForFiles(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s\nEvents of %d bytes in requests of %d (64 KiB), policy log, no key; seed %d; sum of what is sent %08x.\n", machine(root), eventSize, perRequest, seed, b.events.sum)
+	if o.quick {
+		fmt.Fprintln(out, "A run at sizes that say nothing.")
+	}
+	for _, part := range []struct {
+		wanted bool
+		run    func() error
+	}{
+		{o.wants("fill") || o.wants("restart"), b.filled},
+		{o.wants("spread"), b.spread},
+		{o.wants("read"), b.reading},
+	} {
+		if part.wanted {
+			if err := part.run(); err != nil {
+				return err
+			}
+		}
+	}
+	fmt.Fprintf(out, "\n%.0f s in all.\n", time.Since(b.began).Seconds())
+	if len(b.wrong) > 0 && !o.quick {
+		return errors.New("what should hold does not: " + strings.Join(b.wrong, "; "))
+	}
+	return nil
+}
+
+func (b *bench) note(format string, args ...any) {
+	fmt.Fprintf(b.log, "%4.0fs %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestQuick runs every part at its smallest.
+func TestQuick(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds and starts real servers")
+	}
+	dir := t.TempDir()
+	bin := filepath.Join(dir, "penstock")
+	if out, err := exec.Command("go", "build", "-o", bin, "../../appliance/cmd/penstock").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	o := options{bin: bin, dir: dir}
+	o.quicken()
+	var out, log bytes.Buffer
+	if err := run(o, &out, &log); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, log.Bytes(), out.Bytes())
+	}
+	t.Logf("seed %d\n%s", seed, out.Bytes())
+	for _, want := range []string{
+		"| 0.02 |", "The last costs ", "On disk an event of 200 bytes takes ",
+		"| SIGTERM |", "| SIGKILL |",
+		"| 64 topics |", "| 32 shards |", "| 200 connections |",
+		"| Kafka fetch |", "| GET …/records |", "| penstock tail --format value |",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the tables do not have %q", want)
+		}
+	}
+	if _, without, found := strings.Cut(out.String(), "nginx is not beside it: "); found {
+		skipped(t, "reading beside nginx: "+strings.SplitN(without, "\n", 2)[0])
+	} else if !strings.Contains(out.String(), "| nginx, sendfile |") {
+		t.Error("nothing says what nginx costs, or why it is not there")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, "penstock-scale-*")); len(left) > 0 {
+		t.Errorf("left behind: %s", left)
+	}
+}
+
+// skipped notes what was not tried in the file that PENSTOCK_SKIPPED names, as the end-to-end tests do.
+func skipped(t *testing.T, why string) {
+	path := os.Getenv("PENSTOCK_SKIPPED")
+	if path == "" {
+		return
+	}
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := fmt.Fprintf(f, "%s: %s\n", t.Name(), why); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestTheSameBytesAlways(t *testing.T) {
+	for topics, want := range map[int]uint32{1: 0xafdc4ee7, 64: 0x852a0632} {
+		r := makeRequests(topics, perRequest)
+		if r.sum != want {
+			t.Errorf("%d topics: the sum is %08x", topics, r.sum)
+		}
+		named := map[string]bool{}
+		for _, request := range r.all {
+			head, body, _ := bytes.Cut(request, []byte("\r\n\r\n"))
+			if len(body) != r.body || !bytes.Contains(head, fmt.Appendf(nil, "Content-Length: %d", len(body))) {
+				t.Fatalf("%d bytes behind %s", len(body), head)
+			}
+			for line := range bytes.Lines(body) {
+				if len(line) != eventSize+1 || !json.Valid(line) {
+					t.Fatalf("%d bytes: %s", len(line), line)
+				}
+			}
+			_, name, _ := bytes.Cut(head, []byte("topic: "))
+			name, _, _ = bytes.Cut(name, []byte("\r"))
+			named[string(name)] = true
+		}
+		if len(named) != topics {
+			t.Errorf("%d topics are named of %d", len(named), topics)
+		}
+	}
+}
+
+func TestWhole(t *testing.T) {
+	for _, reply := range []string{"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 400 Bad Request\r\nContent-Length: 12\r\nA: b\r\n\r\n{\"ok\":false}"} {
+		for cut := range reply {
+			if whole([]byte(reply[:cut])) {
+				t.Errorf("%q is whole", reply[:cut])
+			}
+		}
+		if !whole([]byte(reply)) {
+			t.Errorf("%q is not whole", reply)
+		}
+	}
+}
+
+func TestFigures(t *testing.T) {
+	if got := medianOf([]float64{3, 1, 2, 5}); got != (spreadOf{2.5, 1, 5}) {
+		t.Error(got)
+	}
+	if got := ratioOf([]float64{2, 6, 4}, []float64{1, 2, 4}); got != (spreadOf{2, 1, 3}) {
+		t.Error(got)
+	}
+	for ratio, want := range map[float64]bool{0.84: false, 0.86: true, 1: true, 1.14: true, 1.16: false} {
+		if flat(ratio) != want {
+			t.Errorf("%v is flat: %v", ratio, !want)
+		}
+	}
+	if got := perMillion(3*time.Second, 6_000_000); got != 0.5 {
+		t.Error(got)
+	}
+	b := &bench{}
+	if b.hold(true, "no") != "yes" || b.hold(false, "%d", 7) != "**no**" || len(b.wrong) != 1 || b.wrong[0] != "7" {
+		t.Error(b.wrong)
+	}
+}
