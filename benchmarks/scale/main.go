@@ -37,6 +37,7 @@ type bench struct {
 	log    io.Writer // what is going on
 	began  time.Time
 	events *requests
+	kept   int64    // events accepted that the data directory of fill holds
 	wrong  []string // what did not hold
 }
 

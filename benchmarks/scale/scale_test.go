@@ -30,9 +30,9 @@ func TestQuick(t *testing.T) {
 	}
 	t.Logf("seed %d\n%s", seed, out.Bytes())
 	for _, want := range []string{
-		"| 0.02 |", "The last costs ", "On disk an event of 200 bytes takes ",
+		"| 0.02 |", "The last row costs ", "On disk an event of 200 bytes takes ",
 		"| SIGTERM |", "| SIGKILL |",
-		"| 64 topics |", "| 32 shards |", "| 200 connections |",
+		"| 64 topics |", "| 32 shards |", "| 32 shards by key |", "| 200 connections |",
 		"| Kafka fetch |", "| GET …/records |", "| penstock tail --format value |",
 	} {
 		if !strings.Contains(out.String(), want) {

@@ -99,7 +99,7 @@ type penstock struct {
 	http, kafka, admin string
 }
 
-// start starts it and waits until it is ready, which it says how long that took.
+// start starts it, waits until it is ready, and says how long that took.
 func (b *bench) start(data string, flags ...string) (*penstock, time.Duration, error) {
 	_ = os.Remove(filepath.Join(data, "addresses.json"))
 	args := append([]string{"serve", "--data-dir", data, "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--log-level", "warn", "--retention-bytes", "28GB", "--idle-timeout", "10m"}, flags...)
@@ -151,6 +151,34 @@ func (s *penstock) stored() (int64, error) {
 	}
 	err = json.Unmarshal(text, &all)
 	return all.Wires["interana"].Stored, err
+}
+
+// written is how many records the topic that is filled has, of all times.
+func (s *penstock) written() (n int64, err error) {
+	text, err := get("http://" + s.admin + "/v1/topics/" + topicName(0))
+	if err != nil {
+		return 0, err
+	}
+	var topic struct{ Shards []struct{ Written int64 } }
+	err = json.Unmarshal(text, &topic)
+	for _, shard := range topic.Shards {
+		n += shard.Written
+	}
+	return n, err
+}
+
+// keyed makes the topic that is filled one whose events have a key: each goes to its key's shard.
+func (s *penstock) keyed() error {
+	r, err := client.Post("http://"+s.admin+"/v1/topics", "application/json", strings.NewReader(`{"name":"`+topicName(0)+`","shard_key":"key"}`))
+	if err != nil {
+		return err
+	}
+	defer r.Body.Close()
+	if r.StatusCode != http.StatusCreated {
+		text, _ := io.ReadAll(io.LimitReader(r.Body, 500))
+		return fmt.Errorf("the topic was not made: %s: %s", r.Status, text)
+	}
+	return nil
 }
 
 // settle waits until the process does next to nothing.

@@ -13,6 +13,7 @@ type cell struct {
 	family, name  string
 	topics, conns int
 	shards        string
+	keyed         bool // a request's events go to all shards, not to one
 
 	costs, memory []float64
 }
@@ -26,6 +27,10 @@ func (b *bench) cells() (all []*cell) {
 	}
 	for _, shards := range []int{2, 8, 32} {
 		add("shards", shards, 1, sendersMost, shards)
+	}
+	for _, shards := range []int{2, 8, 32} {
+		add("shards by key", shards, 1, sendersMost, shards)
+		all[len(all)-1].keyed = true
 	}
 	for _, conns := range b.conns {
 		add("connections", conns, 1, conns, 2)
@@ -62,8 +67,8 @@ func (b *bench) spread() error {
 		rows = append(rows, []string{c.name + " " + c.family, medianOf(c.costs).String(), ratio.String(), holds, fmt.Sprintf("%.1f", medianOf(c.memory).median)})
 	}
 	b.rows("with|CPU s per million events, median [least–most]|by the first of its kind|within 15 %|MiB of memory that is no file's", rows)
-	fmt.Fprintf(b.out, "\n%.1f GB a cell behind a tenth of that for warming. At most %d requests are under way at once; a connection waits while the others have their turn. 8 topics and shards beside 8 connections, 2 shards beside topics and connections.\n",
-		float64(b.cell)/1e9, sendersMost)
+	fmt.Fprintf(b.out, "\n%.1f GB a cell behind a tenth of that for warming. At most %d requests are under way at once; a connection waits while the others have their turn. Topics and shards are with %d connections, topics and connections with 2 shards. Without a key a request's events are one batch in one shard; by key they are a batch in each.\n",
+		float64(b.cell)/1e9, sendersMost, sendersMost)
 	return nil
 }
 
@@ -76,6 +81,11 @@ func (b *bench) measure(c *cell, r *requests) (cost, memory float64, err error) 
 		return 0, 0, err
 	}
 	defer s.stop(syscall.SIGTERM)
+	if c.keyed {
+		if err := s.keyed(); err != nil {
+			return 0, 0, err
+		}
+	}
 	l, err := connect(s.http, c.conns, r)
 	if err != nil {
 		return 0, 0, err
