@@ -25,10 +25,11 @@ type cell struct {
 	name  string // begins with the number of the show that it is for first
 	tool  string // what it needs beside penstock, if anything
 	what  string
-	unit  string // event or sample
-	warm  int64  // units that are sent before the clock starts
-	grow  load   // how those are sent; nil: as the others
-	count int64  // units measured
+	unit  string        // event or sample
+	warm  int64         // units that are sent before the clock starts
+	grow  load          // how those are sent; nil: as the others
+	count int64         // units measured
+	rest  time.Duration // before the server starts
 	start start
 	load  func(b *bench, s *server, units int64) (tally, error)
 	least time.Duration // to wait after the load, for servers that put work off for so long
@@ -66,6 +67,7 @@ func (b *bench) measure(c *cell) (f figure, err error) {
 	if err := b.lacks[c.tool]; err != nil {
 		return f, fmt.Errorf("%s is not there: %w", c.tool, err)
 	}
+	time.Sleep(c.rest / time.Duration(b.scale))
 	s, err := c.start(b)
 	if s != nil {
 		defer s.end()
