@@ -254,7 +254,7 @@ func (a *Appliance) openIntake() error {
 			return err
 		}
 		server, err := intake.New(intake.Options{
-			HTTP: c.HTTP, HTTPS: c.HTTPS, Streams: streams, Listeners: c.Listeners, Keyring: a.certs,
+			HTTP: c.HTTP, HTTPS: c.HTTPS, Streams: streams, Listeners: c.Listeners, Steer: c.Steer == "cpu", Keyring: a.certs,
 			Set: a.set.Load(), Formats: spoken, Tables: a.catalog, Ack: a.ack(),
 			Keys: a.keys(), Topics: a.topics(),
 			MaxBody: int(c.MaxBodyBytes), MaxConnections: c.MaxConnections, MaxConnsPerIP: c.MaxConnsPerIP,

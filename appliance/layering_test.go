@@ -55,6 +55,8 @@ var edges = map[string][]string{
 
 	// Proofs measure or attack anything.
 	"benchmarks/*":       {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
+	"benchmarks/load":    {"benchmarks/load/*", "github.com", "golang.org/x"},
+	"benchmarks/load/*":  {"benchmarks/load/*", "github.com", "golang.org/x"}, // its parts: what is sent, how, and what came of it
 	"benchmarks":         {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
 	"appliance/e2e":      {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com"},
 	"appliance/e2e/bugs": {}, // runs the go command
@@ -189,6 +191,10 @@ var nearTheMachine = map[string]string{
 	"appliance/intake/socket_linux.go": "SO_REUSEPORT and its relatives",
 	"appliance/shard/clock_linux.go":   "asks how long the machine has been up",
 	"tuning/pin_linux.go":              "thread affinity",
+	"tuning/probe_linux.go":            "tries fallocate and fdatasync, asks who keeps the clock",
+	"tuning/steer_linux.go":            "a filter that chooses between sockets",
+	"tuning/measure_linux.go":          "maps, advises and syncs, and asks what it used",
+	"tuning/measure_steer_linux.go":    "SO_REUSEPORT",
 	"benchmarks/load/loop_linux.go":    "attaches a file as a disk, and ends a file system as a power cut does",
 }
 

@@ -69,7 +69,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 		Ack: "disk", SegmentBytes: 256 << 20, Log: "local",
 		Retention: 24 * time.Hour, MaxTopics: 1000, RejectedBytes: 64 << 20, DedupMemory: 64 << 20, DedupWindow: 24 * time.Hour,
 		StreamIdleTimeout: 5 * time.Minute, TelnetMaxLine: 1024, TelnetFeedback: "off", GraphiteTags: "host", GraphiteMaxLine: 4096, PickleMaxFrame: 1 << 20,
-		MaxBodyBytes: 1 << 20, MaxConnections: 16384,
+		Steer: "off", MaxBodyBytes: 1 << 20, MaxConnections: 16384,
 		HeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		ShutdownTimeout: 30 * time.Second, LogLevel: "info", LogFormat: "auto",
 	}
@@ -87,7 +87,7 @@ func TestEverySettingHasItsOwnPlace(t *testing.T) {
 		"data-dir": "/srv/x", "ack": "log", "shards": "3", "segment-bytes": "64MiB", "retention": "36h", "retention-bytes": "1GiB",
 		"min-free-bytes": "2GiB", "rejected-bytes": "2MiB", "dedup-memory": "2MiB", "dedup-window": "6h", "segment-secret-file": "s.txt", "telnet-max-line": "2KiB", "telnet-feedback": "on", "kafka-tls": "on", "graphite-tags": "none",
 		"graphite-max-line": "2KiB", "pickle-max-frame": "2MiB", "stream-idle-timeout": "15s", "max-topics": "7", "ring-bytes": "32MiB", "pin-writers": "0,1", "log": "", "admin-hosts": "a.example,b.example",
-		"tls-cert": "c.pem", "tls-key": "k.pem", "listeners": "2", "max-body-bytes": "2MiB", "max-connections": "9", "max-conns-per-ip": "4",
+		"tls-cert": "c.pem", "tls-key": "k.pem", "listeners": "2", "steer": "cpu", "max-body-bytes": "2MiB", "max-connections": "9", "max-conns-per-ip": "4",
 		"header-timeout": "1s", "read-timeout": "11s", "write-timeout": "12s", "idle-timeout": "13s", "roles": "listener,data",
 		"shutdown-timeout": "14s", "log-level": "debug", "log-format": "json",
 	}

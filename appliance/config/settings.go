@@ -36,7 +36,8 @@ type Config struct {
 	DedupMemory int64         // for the IDs of records; 0 = repeats are stored
 	DedupWindow time.Duration // how long they are remembered
 
-	Listeners      int // HTTP listeners on the same port; 0 = one per CPU
+	Listeners      int    // HTTP listeners on the same port; 0 = one per CPU
+	Steer          string // cpu or off: how connections are shared between them
 	MaxBodyBytes   int64
 	MaxConnections int
 	MaxConnsPerIP  int // 0 = no limit
@@ -158,6 +159,8 @@ var settings = []Setting{
 		func(c *Config) Value { return textValue{&c.TLSKey, "file"} }},
 	{"listeners", "Listeners", "0", "HTTP listeners that share the port; 0 is one per CPU",
 		func(c *Config) Value { return countValue{&c.Listeners, 0, 1024} }},
+	{"steer", "Listeners", "off", "cpu gives a connection to the listener of the CPU it came in by; off lets the kernel's hash choose, which on two CPUs costs the same",
+		func(c *Config) Value { return choiceValue{&c.Steer, []string{"off", "cpu"}} }},
 
 	{"max-body-bytes", "Limits", "1MiB", "the largest request body, compressed or not",
 		func(c *Config) Value { return sizeValue{&c.MaxBodyBytes} }},

@@ -42,9 +42,9 @@ type slot struct {
 const (
 	// slots is how many datagrams wait for the storing goroutine, at most. They are made as they are needed.
 	slots = 64
-	// socketBuffer is what the kernel is asked to hold of datagrams not yet read. Whom it does not trust gets what
+	// DatagramBuffer is what the kernel is asked to hold of datagrams not yet read, for each socket. Whom it does not trust gets what
 	// net.core.rmem_max allows.
-	socketBuffer = 4 << 20
+	DatagramBuffer = 4 << 20
 )
 
 func newDatagramDoor(of *streamOf, socket *net.UDPConn, w *workers) *datagramDoor {

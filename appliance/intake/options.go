@@ -18,6 +18,7 @@ type Options struct {
 	HTTP, HTTPS string            // "host:port"; port 0 picks one; "" or "off" opens no such door
 	Streams     map[string]string // by a stream's name: "host:port", likewise; datagrams come to the same port
 	Listeners   int               // sockets for each address; 0 = one per core
+	Steer       bool              // each TCP socket takes the connections that come in on its CPU, not those that a hash gives it
 
 	CertFile, KeyFile string   // PEM files; both empty = a self-signed certificate, made on first start in DataDir/tls
 	DataDir           string   // only used for that certificate

@@ -111,7 +111,7 @@ func (s *Server) openDoors() error {
 		if at.addr == "" || at.addr == off {
 			continue
 		}
-		sockets, err := listen(at.addr, "--"+at.scheme, s.opt.Listeners)
+		sockets, err := listen(at.addr, "--"+at.scheme, s.opt.Listeners, s.opt.Steer)
 		if err != nil {
 			return err
 		}

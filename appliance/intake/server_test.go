@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"penstock/appliance/shard"
+	"penstock/tuning"
 	"penstock/wire"
 	"penstock/wire/interana"
 )
@@ -342,6 +343,43 @@ func TestTwoListenersShareConnections(t *testing.T) {
 		l := r.Stats().Listeners
 		return len(l) == 2 && l[0].Address == l[1].Address && l[0].Accepted > 0 && l[1].Accepted > 0 && l[0].Requests > 0 && l[1].Requests > 0
 	})
+}
+
+// TestSteeredListeners connects from one CPU only: one of the listeners has all the connections.
+func TestSteeredListeners(t *testing.T) {
+	cpus, err := tuning.CPUs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, func(o *Options) { o.Listeners, o.Steer = 2, true })
+	const connections = 12
+	dialed := make(chan error)
+	go func() { // its thread goes with it
+		if err := tuning.Pin(cpus[0]); err != nil {
+			dialed <- err
+			return
+		}
+		for range connections {
+			c, err := net.DialTimeout("tcp", r.addr, patience)
+			if err == nil {
+				err = c.Close()
+			}
+			dialed <- err
+		}
+	}()
+	for range connections {
+		if err := <-dialed; err != nil {
+			t.Fatal(err)
+		}
+	}
+	var l []ListenerStats
+	eventually(t, "all connections were taken", func() bool {
+		l = r.Stats().Listeners
+		return l[0].Accepted+l[1].Accepted == connections
+	})
+	if at := cpus[0] % 2; l[at].Accepted != connections {
+		t.Errorf("from CPU %d: %d and %d connections", cpus[0], l[0].Accepted, l[1].Accepted)
+	}
 }
 
 func TestAddressInUse(t *testing.T) {

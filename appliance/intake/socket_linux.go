@@ -10,14 +10,16 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"penstock/tuning"
 )
 
 // listen opens n sockets on one address, each with its own queue of connections, and returns them all or none.
 //
 // SO_REUSEPORT lets any process of the same user join an address and take a share of its connections without a word, so the
 // address is first bound without it: if anyone is there, that fails and the error names the address. flag is the setting that
-// chooses another.
-func listen(addr, flag string, n int) ([]net.Listener, error) {
+// chooses another. With steer each socket takes the connections that come in on its CPU.
+func listen(addr, flag string, n int, steer bool) ([]net.Listener, error) {
 	probe, err := (&net.ListenConfig{Control: userTimeout}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, explain(err, addr, flag)
@@ -31,6 +33,9 @@ func listen(addr, flag string, n int) ([]net.Listener, error) {
 			return errors.Join(userTimeout(network, address, c), control(c, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1))
 		},
 	}
+	if steer {
+		shared.SetMultipathTCP(false) // such sockets can't be steered
+	}
 	var sockets []net.Listener
 	for range n {
 		l, err := shared.Listen(context.Background(), "tcp", addr)
@@ -43,14 +48,35 @@ func listen(addr, flag string, n int) ([]net.Listener, error) {
 		sockets = append(sockets, l)
 		addr = l.Addr().String() // port 0 has become a port: the others join it
 	}
+	if steer {
+		if err := steerByCPU(sockets); err != nil {
+			for _, l := range sockets {
+				_ = l.Close() // nothing was accepted from it
+			}
+			return nil, fmt.Errorf("intake: %s: %w", addr, err)
+		}
+	}
 	return sockets, nil
 }
 
+// steerByCPU tells the kernel, at one of the sockets, for all of them.
+func steerByCPU(sockets []net.Listener) error {
+	c, err := sockets[0].(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return err
+	}
+	var steered error
+	if err := c.Control(func(fd uintptr) { steered = tuning.SteerByCPU(fd, len(sockets)) }); err != nil {
+		return err
+	}
+	return steered
+}
+
 // listenBoth opens n TCP sockets on an address and, with udp, n UDP sockets on the same port.
-func listenBoth(addr, flag string, n int, udp bool) ([]net.Listener, []*net.UDPConn, error) {
+func listenBoth(addr, flag string, n int, steer, udp bool) ([]net.Listener, []*net.UDPConn, error) {
 	const tries = 8 // with port 0: the port that TCP was given may be taken for UDP
 	for try := 1; ; try++ {
-		sockets, err := listen(addr, flag, n)
+		sockets, err := listen(addr, flag, n, steer)
 		if err != nil || !udp {
 			return sockets, nil, err
 		}
@@ -77,7 +103,8 @@ func listenPackets(addr, flag string, n int) ([]*net.UDPConn, error) {
 		return nil, fmt.Errorf("intake: %s: %w", addr, err)
 	}
 	shared := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		_ = control(c, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer) // what only root may; others get what the kernel allows
+		_ = control(c, unix.SOL_SOCKET, unix.SO_RCVBUF, DatagramBuffer)      // as much of it as the kernel allows
+		_ = control(c, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, DatagramBuffer) // all of it, if we are root
 		return errors.Join(control(c, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1), control(c, unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1))
 	}}
 	var packets []*net.UDPConn

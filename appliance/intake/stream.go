@@ -62,7 +62,7 @@ func (s *Server) openStreams(crowd *crowd) error {
 
 // openStream opens a stream's TCP sockets and, where it comes in datagrams too, UDP sockets on the same port.
 func (s *Server) openStream(of *streamOf, addr string, crowd *crowd) error {
-	sockets, packets, err := listenBoth(addr, "--"+of.Name, s.opt.Listeners, of.UDP)
+	sockets, packets, err := listenBoth(addr, "--"+of.Name, s.opt.Listeners, s.opt.Steer, of.UDP)
 	if err != nil {
 		return err
 	}

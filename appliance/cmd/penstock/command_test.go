@@ -87,6 +87,12 @@ func TestExitCodes(t *testing.T) {
 		{"config check --segment-secret-file " + empty + "/not", exitUsage, "", "penstock: segment-secret-file: open "},
 		{"config check --graphite-tags templates", exitUsage, "", "templates needs wires.graphite.templates"},
 
+		{"doctor --format xml", exitUsage, "", "penstock: --format is \"xml\"; choose from text, json, sysctl\n"},
+		{"doctor --format sysctl --apply", exitUsage, "", "goes with neither --apply nor --measure"},
+		{"doctor all", exitUsage, "", `unknown command "all" for "penstock doctor"`},
+		{"doctor --shards many", exitUsage, "", "--shards"},
+		{"doctor --format sysctl --data-dir " + empty, exitOK, "\nvm.max_map_count = ", ""},
+
 		{"log verify " + empty, exitFailed, "", "no log at or below " + empty},
 		{"log verify " + empty + "/not", exitFailed, "", "no such file"},
 		{"serve --pin-writers 4000 --data-dir " + empty, exitFailed, "", "this process may not use CPU 4000"},

@@ -67,7 +67,7 @@ and lets you follow that log.
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newServeCommand(), newTailCommand(), newTopicCommand(), newPromoteCommand(), newDemoteCommand(), newLogCommand(), newSendCommand(), newConfigCommand(), newVersionCommand())
+	root.AddCommand(newServeCommand(), newTailCommand(), newTopicCommand(), newPromoteCommand(), newDemoteCommand(), newLogCommand(), newSendCommand(), newConfigCommand(), newDoctorCommand(), newVersionCommand())
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.InitDefaultCompletionCmd() // it remembers stdout

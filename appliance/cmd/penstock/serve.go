@@ -15,6 +15,7 @@ import (
 
 	"penstock/appliance"
 	"penstock/appliance/config"
+	"penstock/tuning"
 )
 
 func newServeCommand() *cobra.Command {
@@ -51,6 +52,9 @@ func serve(e *config.Effective, stdout, stderr io.Writer) error {
 	log := newLogger(&e.Config, stderr)
 	for _, warning := range e.Warnings {
 		log.Warn(warning)
+	}
+	if limit := tuning.LimitMemory(); limit > 0 {
+		log.Info("the runtime's memory is limited to nine tenths of the control group's", "bytes", limit)
 	}
 	var running atomic.Pointer[appliance.Appliance]
 	ctx, release := onSignals(log, running.Load)
