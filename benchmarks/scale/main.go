@@ -15,16 +15,18 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
 
 type options struct {
 	bin, dir, only string
-	fill, row      int64 // bytes sent in all, and for each row of the table
-	cell           int64 // bytes sent in each cell of spread
-	conns          []int // connections
-	read, records  int64 // bytes that are read, and by the slower ways
+	cells          *regexp.Regexp // of spread, by their names; nil is all
+	fill, row      int64          // bytes sent in all, and for each row of the table
+	cell           int64          // bytes sent in each cell of spread
+	conns          []int          // connections
+	read, records  int64          // bytes that are read, and by the slower ways
 	rounds         int
 	quick, cold    bool
 }
@@ -43,17 +45,19 @@ type bench struct {
 
 func main() {
 	o := options{}
-	gb, row, cell := 0.0, 0.0, 0.0
+	gb, row, cell, cells := 0.0, 0.0, 0.0, ""
 	flag.StringVar(&o.bin, "bin", "./penstock", "the binary")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "where the data is kept while it runs")
 	flag.StringVar(&o.only, "only", "", "parts to run, with commas: fill, spread, read, restart (which fills first); empty is all")
 	flag.Float64Var(&gb, "gb", 20, "GB of events for fill and restart")
 	flag.Float64Var(&row, "row", 2, "GB for each row of fill")
-	flag.Float64Var(&cell, "cell", 0.6, "GB for each cell of spread")
+	flag.StringVar(&cells, "cells", "", "cells of spread, as a regular expression: topics|^2 shards")
+	flag.Float64Var(&cell, "cell", 2, "GB for each cell of spread")
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of spread, read and restart")
 	flag.BoolVar(&o.quick, "quick", false, "a few seconds, at sizes that say nothing")
 	flag.BoolVar(&o.cold, "cold", os.Geteuid() == 0, "restart with a cold page cache, too: drops that of the whole machine, as root")
 	flag.Parse()
+	o.cells = regexp.MustCompile(cells)
 	o.fill, o.row, o.cell = int64(gb*1e9), int64(row*1e9), int64(cell*1e9)
 	o.conns = []int{1, 100, 1000, 10_000}
 	o.read, o.records = 2e9, 250e6
