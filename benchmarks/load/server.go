@@ -11,10 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"penstock/benchmarks/load/proc"
 )
 
 // server is a penstock process of our own.
@@ -157,36 +158,14 @@ func createTopics(w *workload, admin string) error {
 
 // ended says that the process has ended, although nobody has waited for it yet.
 func (s *server) ended() bool {
-	fields := processStat(s.cmd.Process.Pid)
+	fields := proc.Stat(s.cmd.Process.Pid)
 	return len(fields) > 0 && fields[0] == "Z"
-}
-
-// processStat is what stands in /proc/PID/stat behind the command's name, state first (proc(5)); nil when there is no such process.
-func processStat(pid int) []string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return nil
-	}
-	at := bytes.LastIndex(text, []byte(") ")) // the name may itself hold a parenthesis
-	return strings.Fields(string(text[at+len(") "):]))
 }
 
 // cpuSeconds is the CPU time a process has used, user and system; 0 when there is no such process.
 func cpuSeconds(pid int) float64 {
-	fields := processStat(pid)
-	if len(fields) < 13 {
-		return 0
-	}
-	var ticks int
-	for _, field := range fields[11:13] { // utime, stime
-		n, err := strconv.Atoi(field)
-		if err != nil {
-			return 0
-		}
-		ticks += n
-	}
-	const ticksPerSecond = 100 // USER_HZ, which Linux keeps for all user space
-	return float64(ticks) / ticksPerSecond
+	user, system := proc.CPU(pid)
+	return (user + system).Seconds()
 }
 
 // verifyLogs has the binary verify the files that the stopped process left.

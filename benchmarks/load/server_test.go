@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"testing"
+
+	"penstock/benchmarks/load/proc"
 )
 
 func TestCPUSecondsGrow(t *testing.T) {
@@ -12,7 +14,7 @@ func TestCPUSecondsGrow(t *testing.T) {
 	before := cpuSeconds(os.Getpid())
 	for x := uint64(1); cpuSeconds(os.Getpid()) <= before; x = mix(x) { // ends with the kernel's next tick
 	}
-	if fields := processStat(os.Getpid()); len(fields) < 13 || len(fields[0]) != 1 {
+	if fields := proc.Stat(os.Getpid()); len(fields) < 13 || len(fields[0]) != 1 {
 		t.Errorf("our state is %q", fields)
 	}
 }
