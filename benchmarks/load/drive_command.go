@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"os"
@@ -37,6 +38,7 @@ type driveFlags struct {
 	pool            wires.Settings
 	drive           drive.Settings
 	bounds          []report.Bound
+	out             io.Writer // for the report
 }
 
 const driveExample = `  # as much as the server bears: 64 KiB batches over 16 connections, the server's CPU time measured
@@ -80,6 +82,7 @@ Wires:
 		Example: driveExample,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			f.out = c.OutOrStdout()
 			if err := f.read(); err != nil {
 				return err
 			}
@@ -306,7 +309,7 @@ func (f *driveFlags) describe(r *report.Run) {
 func (f *driveFlags) publish(r *report.Run) error {
 	var errs []error
 	if f.jsonFile != "-" {
-		errs = append(errs, r.Print(os.Stdout))
+		errs = append(errs, r.Print(f.out))
 	}
 	if f.jsonFile != "" {
 		errs = append(errs, r.Write(f.jsonFile))

@@ -26,7 +26,7 @@ func main() {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(driveCommand(), reportCommand(), runCommand(), verifyCommand(), selfCommand(), tortureCommand())
+	root.AddCommand(driveCommand(), reportCommand(), openloopCommand(), runCommand(), verifyCommand(), selfCommand(), tortureCommand())
 	err := root.Execute()
 	if err == nil {
 		return

@@ -148,11 +148,11 @@ func (s *source) graphite() Request {
 func (s *source) pickle() Request {
 	const head = 4 // the length
 	s.body = append(s.body, 0, 0, 0, 0, 0x80, 2, ']', '(')
-	n := s.fill("", 1<<20, func() {
+	n := s.fill("", s.Keys, func() {
 		from := len(s.body)
 		s.body = append(s.body, 'X', 0, 0, 0, 0)
 		name := len(s.body)
-		s.path(s.key(), from, s.size(), len("J1234G12345678\x86\x86"))
+		s.path(s.series(), from, s.size(), len("J1234G12345678\x86\x86"))
 		binary.LittleEndian.PutUint32(s.body[name-4:], uint32(len(s.body)-name))
 		s.body = binary.LittleEndian.AppendUint32(append(s.body, 'J'), uint32(s.now/1000))
 		s.body = binary.BigEndian.AppendUint64(append(s.body, 'G'), math.Float64bits(s.value()))
