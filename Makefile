@@ -13,7 +13,7 @@ AWAY ?= 3600000
 SERVED ?= 600
 ROUNDS ?= 3
 
-.PHONY: help build check test race clients fuzz bench counts served peers scale load torture kills cuts torn sim mallocs mutate brokers away
+.PHONY: help build check test race clients fuzz bench counts served peers scale load openloop torture kills cuts torn sim mallocs mutate brokers away
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -61,6 +61,11 @@ scale: build ## the first event of 20 GB beside the last, 64 topics, 10,000 conn
 load: build ## EVENTS (5 million) events through the real binary, read back and compared
 	$(GO) build -o benchmarks/load/load ./benchmarks/load
 	benchmarks/load/load self --bin ./penstock --events $(EVENTS) --seed $(SEED)
+
+openloop: build ## ROUNDS (3) rounds of our latency at half of capacity beside a bare server's; writes openloop.html
+	$(GO) build -o benchmarks/load/load ./benchmarks/load
+	$(GO) build -o benchmarks/bare/bare ./benchmarks/bare
+	benchmarks/load/load openloop --bin ./penstock --bare benchmarks/bare/bare --rounds $(ROUNDS) --html openloop.html
 
 torture: kills cuts torn ## all of the long tortures with the real binary
 
