@@ -38,16 +38,21 @@ func (d *dialer) prepare(s *Settings) error {
 	if err != nil {
 		return fmt.Errorf("%q is not HOST:PORT: %w", s.Address, err)
 	}
-	if s.Connections <= perSource {
+	d.sources = sources(host, s.Connections)
+	return nil
+}
+
+// sources are the addresses from which so many connections to a host leave; none when the kernel's choice has ports enough, or when
+// the host is not this one: which addresses are the machine's own is not ours to guess.
+func sources(host string, connections int) (all []*net.TCPAddr) {
+	ip := net.ParseIP(host)
+	if connections <= perSource || ip == nil || ip.To4() == nil || !ip.IsLoopback() {
 		return nil
 	}
-	if ip := net.ParseIP(host); ip == nil || ip.To4() == nil || !ip.IsLoopback() {
-		return nil // the machine's own addresses are not ours to guess
+	for i := range (connections + perSource - 1) / perSource {
+		all = append(all, &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i))})
 	}
-	for i := range (s.Connections + perSource - 1) / perSource {
-		d.sources = append(d.sources, &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i))})
-	}
-	return nil
+	return all
 }
 
 // raiseFiles allows this process so many open files.
