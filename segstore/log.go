@@ -27,8 +27,11 @@ type Options struct {
 	SegmentBytes int64 // how large a segment grows; at most SegmentBytesMax
 	// ReadSynced lets readers see only what is on disk (what a power cut can't take back). Otherwise they see what is written.
 	ReadSynced bool
-	Disk       disk.Disk    // nil: OS
-	Now        func() int64 // the retention clock, ms; it must not follow the wall clock's jumps
+	// ResidentBytes is how much of what was written last stays in memory; the system may have the rest. 0: SegmentBytes.
+	ResidentBytes int64
+	Stages        *Stages      // nil: its own
+	Disk          disk.Disk    // nil: OS
+	Now           func() int64 // the retention clock, ms; it must not follow the wall clock's jumps
 	// Background is called, from the writer or the syncer, when Log.Background has work to do. It must not block.
 	// nil: nobody readies segments ahead, Reserve makes them; Log.Background is still to be called now and then.
 	Background func()
@@ -80,9 +83,9 @@ type Log struct {
 	idBlocks
 }
 
-// openBatch is the batch being laid into the active segment. count 0: none is open.
+// openBatch is the batch being laid. It goes to the active segment when it is closed. count 0: none is open.
 type openBatch struct {
-	at       int64 // where the next record goes
+	bytes    []byte // room for its head, and its records; nil: none was reserved
 	base     int64
 	baseTime int64
 	maxTime  int64
@@ -153,27 +156,37 @@ func (l *Log) Reserve(n int64) error {
 			return err
 		}
 	}
-	if l.open.count > 0 && l.open.at-l.pos+n > BatchBytesMax {
-		l.Commit()
-	}
+	l.bound(n)
 	if l.astray || !l.fits(n) {
 		l.Commit()
 		if err := l.roll(n + BatchOverhead); err != nil {
 			return err
 		}
 	}
+	l.stage(int(n))
 	return nil
 }
 
-func (l *Log) fits(n int64) bool {
-	if l.active == nil {
+// ReserveInPlace is Reserve where that has nothing to ask of the disk: there is room in the segment that is being written. Else it does
+// nothing, and is false.
+func (l *Log) ReserveInPlace(n int64) bool {
+	if l.closed.Load() || l.poisoned.Load() || l.astray || !l.fits(n) {
 		return false
 	}
-	at := l.open.at
-	if l.open.count == 0 {
-		at = l.pos + BatchOverhead
+	l.bound(n)
+	l.stage(int(n))
+	return true
+}
+
+// bound closes the open batch when n bytes more would make it too large.
+func (l *Log) bound(n int64) {
+	if l.open.count > 0 && int64(len(l.open.bytes))+n > BatchBytesMax {
+		l.Commit()
 	}
-	return at+n <= l.active.capacity
+}
+
+func (l *Log) fits(n int64) bool {
+	return l.active != nil && l.pos+int64(max(len(l.open.bytes), BatchOverhead))+n <= l.active.capacity
 }
 
 // Append adds a record to the open batch and returns its offset. A nil key is Kafka's null key, a nil value its null value. Room must have been reserved.
@@ -195,28 +208,31 @@ func (l *Log) AppendRecord(id *ID, key, value, headers []byte, ms int64) (offset
 	}
 	b := &l.open
 	if b.count == 0 {
-		*b = openBatch{at: l.pos + BatchOverhead, base: l.next, baseTime: ms, maxTime: ms}
+		b.base, b.baseTime, b.maxTime = l.next, ms, ms
 	}
-	b.at += int64(putRecord(l.active.data[b.at:], ms-b.baseTime, int64(b.count), id, key, value, headers))
+	at := len(b.bytes)
+	b.bytes = b.bytes[:at+putRecord(b.bytes[at:cap(b.bytes)], ms-b.baseTime, int64(b.count), id, key, value, headers)]
 	b.count++
 	b.maxTime = max(b.maxTime, ms)
 	l.next++
 	return l.next - 1
 }
 
-// Commit closes the open batch and publishes it. It does nothing when none is open.
-func (l *Log) Commit() {
+// Commit closes the open batch and publishes it. It does nothing, and says so, when none is open.
+func (l *Log) Commit() (closed bool) {
 	b := &l.open
 	if b.count == 0 {
-		return
+		return false
 	}
 	s := l.active
-	sealBatch(s.data[l.pos:b.at], &header{base: b.base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})
+	sealBatch(b.bytes, &header{base: b.base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})
+	s.place(b.bytes, l.pos)
 	s.index.add(indexEntry{offset: b.base, position: l.pos, maxTime: s.maxTime})
 	s.maxTime = max(s.maxTime, b.maxTime)
 	s.newest = l.o.Now()
-	l.pos = b.at
-	b.count = 0
+	l.pos += int64(len(b.bytes))
+	l.o.Stages.give(b.bytes)
+	b.bytes, b.count = nil, 0
 	s.filled.Store(l.pos)
 	l.written.Store(l.next)
 	if !l.o.ReadSynced {
@@ -226,6 +242,7 @@ func (l *Log) Commit() {
 		l.wantNew.Store(true)
 		l.callBackground()
 	}
+	return true
 }
 
 func (l *Log) callBackground() {

@@ -61,6 +61,9 @@ func open(dir string, o Options, all bool) (*Log, error) {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Stages == nil {
+		o.Stages = &Stages{}
+	}
 	if o.Disk == nil {
 		o.Disk = disk.OS{}
 	}
@@ -69,6 +72,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.SegmentBytes < SegmentBytesMin || o.SegmentBytes > SegmentBytesMax {
 		panic(fmt.Sprintf("BUG: a segment of %d bytes", o.SegmentBytes))
+	}
+	if o.ResidentBytes == 0 {
+		o.ResidentBytes = o.SegmentBytes
 	}
 	if o.Now == nil {
 		o.Now = func() int64 { return time.Now().UnixMilli() }
@@ -121,6 +127,7 @@ func readSegments(d disk.Disk, dir string) (list []*segment, temporary []string,
 			return nil, nil, err
 		}
 		s.created = s.newest
+		s.cooled.Store(size)
 		list = append(list, s)
 	}
 	slices.SortFunc(list, func(a, b *segment) int { return int(min(max(a.base-b.base, -1), 1)) })
@@ -328,6 +335,7 @@ func (r *recovery) settle(i int, p *patient) error {
 		if err == nil {
 			r.l.active, r.l.pos = s, p.kept
 			s.filled.Store(p.kept)
+			s.cooled.Store(0)
 			return nil
 		}
 		r.l.report(Finding{Path: s.path, Position: p.kept, Kind: Gap, Text: "can't be written to any more: " + err.Error()})

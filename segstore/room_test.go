@@ -18,7 +18,7 @@ func TestRoomToTheByte(t *testing.T) {
 			if begun {
 				f.must(f.Reserve(100))
 				f.Append(nil, value(4), 40)
-				at = f.open.at
+				at = f.pos + int64(len(f.open.bytes))
 			}
 			f.must(f.Reserve(f.active.capacity - at + more))
 			if n := f.Segments(); int64(n) != 1+more {
@@ -44,7 +44,7 @@ func TestBatchIsBounded(t *testing.T) {
 	big := bytes.Repeat([]byte{'x'}, 512<<10)
 	f.must(f.Reserve(BatchBytesMax))
 	f.Append(nil, big, 0)
-	rest := BatchBytesMax - (f.open.at - f.pos)
+	rest := BatchBytesMax - int64(len(f.open.bytes))
 	f.must(f.Reserve(rest))
 	if f.Written() != 0 {
 		t.Error("a batch was closed before it was full")

@@ -34,6 +34,8 @@ type segment struct {
 	newest  int64 // retention time of the last append
 	end     atomic.Int64
 
+	cooled atomic.Int64 // what lies before it is not to stay in memory: see Log.cool
+
 	ids    atomic.Int64 // records with an ID; the writer's, then Background's
 	filled atomic.Int64 // the end of the last closed batch while the segment grows
 	cut    bool         // end was moved back after a failed sync: readers may hold what is behind it
@@ -160,7 +162,7 @@ func (s *segment) release() error {
 	}
 	if s.file != nil {
 		if s.sealed() {
-			s.file.DropCache()
+			s.file.Cool(nil, 0, s.cooled.Load())
 			s.index = nil
 		}
 		err = errors.Join(err, s.file.Close())

@@ -65,6 +65,7 @@ func (l *Log) Sync() error {
 		}
 	}
 	l.advance(max(target, l.synced.Load()))
+	l.cool()
 	return nil
 }
 

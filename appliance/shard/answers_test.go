@@ -66,7 +66,7 @@ func (s *still) sync() {
 }
 
 // answered says whether a request's answer is there. Nobody can give one meanwhile.
-func answered(k *Ticket) bool { return len(k.wait.done) > 0 }
+func answered(k *Ticket) bool { return k.wait.state.Load() == waitDone }
 
 // told is a request's answer, which must be there.
 func (s *still) told(k *Ticket) error {

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"testing"
+	"time"
 
 	"penstock/segstore/disk"
 )
@@ -145,5 +146,23 @@ func TestClockFilesOfAllSorts(t *testing.T) {
 		if got := reopenedClock(t, d, m).now(); got != c.want {
 			t.Errorf("%s: it goes on at %d, want %d", c.name, got, c.want)
 		}
+	}
+}
+
+// The time since the machine's start is the kernel's own, for whoever asks, and never goes back.
+func TestUpTime(t *testing.T) {
+	up := machineTimes().Boot
+	last := int64(0)
+	for range 1000 {
+		before, now, after := sinceBoot()/1e6, up(), sinceBoot()/1e6
+		if now < last || now < before-leastNap.Milliseconds() || now > after+leastNap.Milliseconds() {
+			t.Fatalf("%d ms, the kernel says %d to %d, and before it was %d", now, before, after, last)
+		}
+		last = now
+	}
+	slept := upTime{began: time.Now()}
+	slept.ahead.Store(sinceBoot() - 3600*1e9) // the machine has slept for an hour since
+	if now := slept.ms(); now < sinceBoot()/1e6-leastNap.Milliseconds() {
+		t.Errorf("%d ms, an hour of sleep was missed", now)
 	}
 }

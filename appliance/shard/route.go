@@ -22,7 +22,7 @@ func (h *hasher) sum(key []byte) uint64 {
 	return h.digest.Sum64()
 }
 
-// Offer routes a batch's records to their shards and puts them into the writers' rings, all or none: when it returns an error,
+// Offer routes a batch's records to their shards and writes them there, or, where others are writing, puts them into the writers' rings, all or none: when it returns an error,
 // nothing of the batch was or will be kept. The batch may be reused as soon as it returns. Then Wait, unless ack is AckRing.
 //
 // Errors: ErrBusy (a ring is full), ErrUnderWay (a record repeats one that is being stored for another request), ErrFull (no space on disk), ErrTopics (it would be a topic too many), ErrUnknownShard (the topic has no shard of the number that To named), ErrTooLarge (more than fits
@@ -48,6 +48,10 @@ func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 	}
 	if len(t.shares) == 0 {
 		return nil // all of it was there already
+	}
+	if ack != AckRing && s.moving && t.takeHelms() {
+		t.write(b.Records, ack)
+		return nil
 	}
 	if !ring.ClaimAll(t.parts) {
 		t.withdraw()
@@ -149,17 +153,14 @@ func (t *Ticket) shareOf(log *logState) int32 {
 
 // encode fills the claims. Nothing here can fail or block: a claimed frame holds up the ones behind it.
 func (t *Ticket) encode(records []wire.Record, ack Ack) {
-	ticket := noTicket
 	t.wait.makeSpans(len(t.shares))
 	if ack != AckRing {
 		t.arm(len(t.shares))
-		ticket = t.wait.index
 	}
 	for i := range t.shares {
-		sh := &t.shares[i]
-		h := frameHeader{log: sh.log.index, ticket: ticket, slot: uint32(i), ack: ack, count: uint32(sh.count), bound: uint32(sh.bound)}
+		h := t.header(i, ack)
 		h.put(t.parts[i].Claim.Bytes())
-		sh.at = frameHead
+		t.shares[i].at = frameHead
 	}
 	ids := t.ids
 	for i := range records {
@@ -174,4 +175,14 @@ func (t *Ticket) encode(records []wire.Record, ack Ack) {
 		dst := t.parts[sh].Claim.Bytes()
 		t.shares[sh].at += putRecord(dst[t.shares[sh].at:], id, &records[i])
 	}
+}
+
+// header says what the nth share is, and who waits for it.
+func (t *Ticket) header(n int, ack Ack) frameHeader {
+	sh := &t.shares[n]
+	h := frameHeader{log: sh.log.index, ticket: noTicket, slot: uint32(n), ack: ack, count: uint32(sh.count), bound: uint32(sh.bound)}
+	if ack != AckRing {
+		h.ticket = t.wait.index
+	}
+	return h
 }

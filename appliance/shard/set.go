@@ -67,6 +67,7 @@ type Set struct {
 	ticketMu sync.Mutex
 	tickets  []*Ticket
 
+	moving    bool // the goroutines were started; else whoever built the set does their work
 	closing   atomic.Bool
 	closeOnce sync.Once
 	closeErr  error
@@ -132,6 +133,7 @@ func (s *Set) syncDirs() error {
 
 // start starts the goroutines.
 func (s *Set) start() {
+	s.moving = true
 	for i, w := range s.writers {
 		cpu := -1
 		if pin := s.o.Pin; len(pin) > 0 {
@@ -230,6 +232,7 @@ func (s *Set) logOptions(l *logState) segstore.Options {
 	return segstore.Options{
 		SegmentBytes: segment,
 		ReadSynced:   s.o.Ack == AckDisk,
+		Stages:       &l.writer.stages,
 		Disk:         s.disk,
 		Now:          s.clock.now,
 		Background:   func() { s.keeper.want(l) },

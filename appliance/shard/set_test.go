@@ -372,8 +372,9 @@ func TestTimeoutLeavesTheTicketUsable(t *testing.T) {
 	s := openSet(t, t.TempDir(), func(o *Options) { o.Shards = 1 })
 	k := s.NewTicket()
 	store(t, s, k, AckLog, "t - 0")
-	release := make(chan struct{})
-	s.writers[0].do(func() { <-release })
+	held, release := make(chan struct{}), make(chan struct{})
+	s.writers[0].do(func() { close(held); <-release })
+	<-held
 	if err := s.Offer(batchOf("t - 1"), k, AckDisk); err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,7 @@ func (l *life) look() {
 		s.look(state)
 	}
 	for _, c := range l.clients {
-		if c.pending != nil && len(c.ticket.wait.done) > 0 {
+		if c.pending != nil && c.ticket.wait.state.Load() == waitDone {
 			l.answered(c)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"strings"
+
+	"penstock/segstore/disk"
 )
 
 // actor is whose code runs.
@@ -217,6 +219,9 @@ var interruptible = []string{"create", "rename", "sync", "sync dir", "truncate",
 // meanwhile has somebody else move while a call to the disk is under way, if nobody holds a lock that he needs.
 func (l *life) meanwhile(call, path string) {
 	if l.nested || l.inner.IntN(100) >= l.plan.interference || !slices.Contains(interruptible, call) || strings.HasSuffix(path, "checkpoint") {
+		return
+	}
+	if call == "write" && (strings.HasSuffix(path, ".log") || strings.HasSuffix(path, "spare"+disk.TemporarySuffix)) { // a batch; the helm is held
 		return
 	}
 	giving := slices.ContainsFunc(l.logs, func(s *simLog) bool { return s.poisoned }) // a writer gives up what was not synced, or will

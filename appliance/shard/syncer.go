@@ -84,25 +84,29 @@ func (y *syncer) round() {
 	}
 }
 
-// sync puts one log on disk and answers those who waited for it. Those it answers were taken before the sync began, and were
-// written before that: an acknowledgement never runs ahead of its data.
+// sync puts one log on disk and answers those who waited for it. Those it answers were taken before the sync began, and their batch was
+// closed before that: an acknowledgement never runs ahead of its data.
 func (y *syncer) sync(l *logState) {
-	l.life.Lock()
-	defer l.life.Unlock()
-	if l.closed {
-		return
-	}
+	l.writer.helm.take()
+	l.commit()
 	l.mu.Lock()
 	l.dirty = false
 	l.waiting, l.syncing = l.syncing[:0], l.waiting
 	l.mu.Unlock()
-	err := l.log.Sync()
-	y.syncs.Add(1)
-	if err != nil {
-		y.errors.Add(1)
+	l.writer.helm.letGo()
+
+	l.life.Lock()
+	defer l.life.Unlock()
+	err := l.closedBy
+	if !l.closed {
+		err = l.log.Sync()
+		y.syncs.Add(1)
+		if err != nil {
+			y.errors.Add(1)
+		}
 	}
-	for _, e := range l.syncing {
-		l.answer(&e, err)
+	for i := range l.syncing {
+		l.answer(&l.syncing[i], err)
 	}
 }
 

@@ -27,7 +27,8 @@ type Ticket struct {
 	to      int    // 1 + the shard that To named; 0: none
 
 	shares []share     // the request's records by shard
-	parts  []ring.Part // the same, as claims
+	helms  []*writer   // held while its records are written on the spot
+	parts  []ring.Part // the shares, as claims
 	of     []int32     // which share each record belongs to, or noShare
 	slots  []slot      // by log: which share is its, if it has one in this request
 	round  uint32      // this request, in slots
@@ -42,9 +43,10 @@ type Ticket struct {
 type share struct {
 	log   *logState
 	count int
-	frame int // bytes in the ring
-	bound int // bytes in the log at most
-	at    int // write position while encoding
+	frame int   // bytes in the ring
+	bound int   // bytes in the log at most
+	at    int   // write position while encoding
+	last  int64 // offset of the last of them, when they are written on the spot
 }
 
 type slot struct {
@@ -59,7 +61,7 @@ type wait struct {
 	left  atomic.Int32 // parts not yet done
 	state atomic.Uint32
 	fault atomic.Pointer[error] // the first error of a part
-	done  chan struct{}         // one token, when the last part is done
+	done  chan struct{}         // one token, when the last part is done and the request sleeps
 	spans []span                // each written before its part is done
 	late  *late                 // left by a request that gave up
 }
@@ -71,7 +73,8 @@ type span struct {
 }
 
 const (
-	waitOpen uint32 = iota
+	waitOpen   uint32 = iota
+	waitParked        // the request sleeps until it is sent a token
 	waitDone
 	waitLeft // the request gave up; whoever finishes the last part gives the number back
 )
@@ -84,10 +87,8 @@ func (t *Ticket) Wait(timeout time.Duration) error {
 	}
 	t.pending = false
 	w := t.wait
-	select {
-	case <-w.done:
+	if !w.state.CompareAndSwap(waitOpen, waitParked) {
 		return t.verdict()
-	default:
 	}
 	t.timer.Reset(timeout)
 	select {
@@ -97,7 +98,7 @@ func (t *Ticket) Wait(timeout time.Duration) error {
 	case <-t.timer.C:
 	}
 	t.leaveLate()
-	if !w.state.CompareAndSwap(waitOpen, waitLeft) {
+	if !w.state.CompareAndSwap(waitParked, waitLeft) {
 		w.late = nil
 		<-w.done // the last part was finished this very moment
 		return t.verdict()
@@ -175,6 +176,9 @@ func (s *Set) finish(w *wait, part uint32, err *error) {
 		panic("BUG: a request's part was finished twice")
 	}
 	if w.state.CompareAndSwap(waitOpen, waitDone) {
+		return
+	}
+	if w.state.CompareAndSwap(waitParked, waitDone) {
 		w.done <- struct{}{}
 		return
 	}

@@ -39,20 +39,21 @@ type logState struct {
 	log    *segstore.Log
 	writer *writer
 
-	// The writer's.
+	// Under the writer's helm.
 	touched bool
-	fresh   []entry // of the drain under way
+	fresh   []entry // laid since the last commit
 
 	// Between writer and syncer.
 	mu      sync.Mutex
-	waiting []entry // written, not yet asked to be synced
+	waiting []entry // laid, not yet asked to be synced
 	dirty   bool    // in the syncer's list
 
 	syncing []entry // the syncer's: what it is about to acknowledge
 
-	life   sync.Mutex // held by the syncer and the keeper while they work on the log, and to close it
-	closed bool       // under life
-	queued atomic.Bool
+	life     sync.Mutex // held by the syncer and the keeper while they work on the log, and to close it
+	closed   bool       // under life
+	closedBy error      // the last sync's, when closed
+	queued   atomic.Bool
 
 	acked atomic.Int64          // offset behind the last record acknowledged in this run, in the log or on disk
 	spool atomic.Pointer[Spool] // nil: no cluster keeps the topic
@@ -254,7 +255,7 @@ func (l *logState) close() error {
 	l.life.Lock()
 	defer l.life.Unlock()
 	err := l.log.Close()
-	l.closed = true
+	l.closed, l.closedBy = true, err
 	l.settle(err)
 	if p := l.spool.Load(); p != nil {
 		p.Away(true)

@@ -1,14 +1,18 @@
 package shard
 
 import (
+	"slices"
 	"sync"
 
 	"penstock/ring"
+	"penstock/segstore"
 	"penstock/tuning"
 )
 
-// writer is the one goroutine that writes to its logs. Between two waits it drains its ring into them and closes one batch per log,
-// so a batch is as large as the load makes it.
+// writer writes to its logs. Whoever holds its helm does it, one at a time. Where nothing is in the way it is the goroutine of the request that
+// brings the records: then nobody is to be woken, and nothing is copied into the ring (see Ticket.write). Else the request leaves a frame
+// in the ring, and the writer's own goroutine takes it from there: with the frames of all who came meanwhile, so batches grow with the load.
+// Only that goroutine begins segments and gives up what could not be synced: a request must not wait for a disk longer than its time.
 type writer struct {
 	set    *Set
 	ring   *ring.Ring
@@ -17,7 +21,11 @@ type writer struct {
 	stop   chan struct{}
 	ended  chan struct{}
 
-	touched []*logState // logs written to in this drain
+	helm helm
+
+	// Under the helm.
+	touched []*logState // logs written to since the last commit
+	stages  segstore.Stages
 	counts  writerCounts
 
 	mu    sync.Mutex
@@ -33,12 +41,12 @@ func newWriter(s *Set, ringBytes int) (*writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{set: s, ring: r, waiter: ring.NewWaiter(r), stop: make(chan struct{}), ended: make(chan struct{})}
+	w := &writer{set: s, ring: r, waiter: ring.NewWaiter(r), helm: newHelm(), stop: make(chan struct{}), ended: make(chan struct{})}
 	w.syncer = newSyncer(s)
 	return w, nil
 }
 
-// run is the writer's life. cpu is the CPU it is pinned to, or -1.
+// run is the life of the writer's goroutine. cpu is the CPU it is pinned to, or -1.
 func (w *writer) run(cpu int) {
 	defer close(w.ended)
 	if cpu >= 0 {
@@ -48,15 +56,19 @@ func (w *writer) run(cpu int) {
 	}
 	frame := w.frame // one closure for the writer's life
 	for w.waiter.Wait(w.stop) {
+		w.helm.take()
 		w.runTasks()
 		w.ring.Drain(drainBytes, frame)
 		w.commit()
+		w.helm.letGo()
 	}
+	w.helm.take()
 	for !w.ring.Empty() { // nobody claims any more: what is left is all there is
 		w.ring.Drain(drainBytes, frame)
 		w.commit()
 	}
 	w.runTasks()
+	w.helm.letGo()
 }
 
 // frame lays one request's records into their log. They share a batch, so a crash keeps all of them or none.
@@ -74,12 +86,17 @@ func (w *writer) frame(b []byte) {
 		r, rest = readRecord(rest)
 		last = l.log.AppendRecord(r.id, r.key, r.value, r.headers, r.ms)
 	}
+	w.laid(l, &h, last, len(b))
+}
+
+// laid notes that a request's records stand in a log's open batch, the last of them at that offset.
+func (w *writer) laid(l *logState, h *frameHeader, last int64, bytes int) {
 	if !l.touched {
 		l.touched = true
 		w.touched = append(w.touched, l)
 	}
 	w.counts.records.Add(uint64(h.count))
-	w.counts.bytes.Add(uint64(len(b)))
+	w.counts.bytes.Add(uint64(bytes))
 	if h.ticket != noTicket {
 		w.set.waits.get(h.ticket).spans[h.slot] = span{first: last - int64(h.count) + 1, last: last}
 		l.fresh = append(l.fresh, entry{ticket: h.ticket, part: h.slot, ack: h.ack, generation: l.log.Generation(), next: last + 1})
@@ -96,30 +113,40 @@ func (w *writer) refuse(h *frameHeader, err error) {
 	w.set.finish(w.set.waits.get(h.ticket), h.slot, &err)
 }
 
-// commit publishes what this drain wrote: one batch a log. Parts that wait for the log are done; those that wait for the disk go to
-// the syncer.
+// commit publishes what was laid since the last one: one batch a log. Parts that wait for the log are done; those that wait for the disk go
+// to the syncer. Where nobody asked for less than the disk, and nobody may see more, the batch stays open for those to come, until the
+// syncer takes it.
 func (w *writer) commit() {
 	for i, l := range w.touched {
 		w.touched[i] = nil
 		l.touched = false
-		l.log.Commit()
-		w.counts.batches.Add(1)
+		if w.set.o.Ack != AckDisk || slices.ContainsFunc(l.fresh, func(e entry) bool { return e.ack == AckLog }) {
+			l.commit()
+		}
 		w.handOver(l)
 	}
 	w.touched = w.touched[:0]
 }
 
+// commit closes the log's open batch. The caller holds the helm.
+func (l *logState) commit() {
+	if l.log.Commit() {
+		l.writer.counts.batches.Add(1)
+	}
+}
+
 func (w *writer) handOver(l *logState) {
 	urgent := false
 	l.mu.Lock()
-	for _, e := range l.fresh {
+	for i := range l.fresh {
+		e := &l.fresh[i]
 		switch {
 		case l.log.Lost(e.generation):
 			w.set.finish(w.set.waits.get(e.ticket), e.part, &errSync)
 		case e.ack == AckLog:
-			l.acknowledge(&e)
+			l.acknowledge(e)
 		default:
-			l.waiting = append(l.waiting, e)
+			l.waiting = append(l.waiting, *e)
 			urgent = true
 		}
 	}
@@ -127,7 +154,9 @@ func (w *writer) handOver(l *logState) {
 	add := !l.dirty
 	l.dirty = true
 	l.mu.Unlock()
-	w.syncer.push(l, add, urgent)
+	if add || urgent {
+		w.syncer.push(l, add, urgent)
+	}
 }
 
 // do has the writer run f between two drains. f must not block on anything that waits for the writer.

@@ -57,5 +57,8 @@ type File interface {
 	// not be tried again (the kernel may have marked the pages clean).
 	Sync() error
 	DropCache() // gives clean pages back to the system; advice
+	// Cool is DropCache for the bytes from one position to another, which a mapping of the file may show as well: it is as it was, and its
+	// pages are read again when they are looked at.
+	Cool(mapping []byte, from, to int64)
 	Close() error
 }

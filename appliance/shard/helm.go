@@ -1,0 +1,39 @@
+package shard
+
+import "sync/atomic"
+
+// helm is who writes to a writer's logs: a lock that a request tries and never waits for. Two may wait: the writer's goroutine and its syncer.
+// (A sync.Mutex is as good, but who waits for it does not let a test's clock go on.)
+type helm struct {
+	state *atomic.Uint32
+	freed chan struct{} // one token
+}
+
+const (
+	helmFree uint32 = iota
+	helmTaken
+	helmWanted // taken, and somebody waits
+)
+
+func newHelm() helm { return helm{new(atomic.Uint32), make(chan struct{}, 1)} }
+
+func (h *helm) try() bool { return h.state.CompareAndSwap(helmFree, helmTaken) }
+
+// take waits for it. Who has waited leaves it marked as wanted, as there may be another.
+func (h *helm) take() {
+	if h.try() {
+		return
+	}
+	for h.state.Swap(helmWanted) != helmFree {
+		<-h.freed
+	}
+}
+
+func (h *helm) letGo() {
+	if h.state.Swap(helmFree) == helmWanted {
+		select {
+		case h.freed <- struct{}{}:
+		default:
+		}
+	}
+}

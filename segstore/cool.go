@@ -1,0 +1,46 @@
+package segstore
+
+// coolStep is how much is given back at a time.
+const coolStep = 4 << 20
+
+// cool gives the pages of what was written long ago back to the system, step by step as the log grows: the newest Options.ResidentBytes stay
+// in memory for those who follow the log, and older ones are read from the disk when somebody wants them. The kernel then hands the pages that were
+// given back out again for what comes next. Without this a log would push everything else out of memory; and pages that were not used
+// for a while are dear, on a virtual machine above all, whose host has taken them back.
+//
+// The syncer calls it, after a sync: what is not on disk stays in memory in any case.
+func (l *Log) cool() {
+	warm := l.o.ResidentBytes
+	list := l.list()
+	for i := len(list) - 1; i >= 0; i-- {
+		s := list[i]
+		end := s.readable()
+		keep := min(end, warm)
+		warm -= keep
+		cold, was := end-keep, s.cooled.Load()
+		if cold >= was+coolStep || keep == 0 && cold > was {
+			s.cool(l, was, cold)
+		}
+		if keep == 0 && was >= end {
+			return // and so it is with those before it
+		}
+	}
+}
+
+// cool gives back the pages of a range. Of a segment that nobody has open, that takes opening it.
+func (s *segment) cool(l *Log, from, to int64) {
+	s.cooled.Store(to)
+	from = max(0, from-coolStep) // pages come in large pieces, and one that stood across the last border is still there
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.file != nil {
+		s.file.Cool(s.data, from, to)
+		return
+	}
+	f, err := l.disk.OpenReadOnly(s.path)
+	if err != nil {
+		return // it was removed this very moment, or the disk is in trouble, which others find out
+	}
+	f.Cool(nil, from, to)
+	_ = f.Close()
+}

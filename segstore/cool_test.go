@@ -1,0 +1,65 @@
+package segstore
+
+import (
+	"testing"
+
+	"penstock/segstore/disk"
+)
+
+// coolDisk adds up what is given back.
+type coolDisk struct {
+	disk.Disk
+	cooled int64
+}
+
+type coolFile struct {
+	disk.File
+	d *coolDisk
+}
+
+func (d *coolDisk) Create(path string, size int64) (disk.File, error) {
+	f, err := d.Disk.Create(path, size)
+	return &coolFile{f, d}, err
+}
+
+func (d *coolDisk) OpenReadOnly(path string) (disk.File, error) {
+	f, err := d.Disk.OpenReadOnly(path)
+	return &coolFile{f, d}, err
+}
+
+func (f *coolFile) Cool(mapping []byte, from, to int64) { f.d.cooled += to - from }
+
+// The newest ResidentBytes stay in memory, and all before them is given back once it is on disk: of the segment that grows, and of those that
+// are done with.
+func TestCooling(t *testing.T) {
+	d := &coolDisk{Disk: disk.NewMem()}
+	o := testOptions()
+	o.SegmentBytes, o.ResidentBytes = 16<<20, 6<<20
+	f := openLog(t, d, o)
+	value := make([]byte, 1<<20)
+	for range 60 {
+		f.must(f.Reserve(int64(len(value)) + RecordOverhead))
+		f.Append(nil, value, 1)
+		f.Commit()
+		before := d.cooled
+		f.must(f.Background())
+		if f.Synced() == 0 && before > 0 {
+			t.Fatal("given back before a sync")
+		}
+		f.must(f.Sync())
+		f.must(f.Background())
+		all, cold := int64(0), int64(0)
+		for _, s := range f.list() {
+			all, cold = all+s.readable(), cold+s.cooled.Load()
+		}
+		if warm := all - cold; warm < min(all, o.ResidentBytes) || warm > o.ResidentBytes+2*coolStep {
+			t.Fatalf("of %d bytes %d are warm", all, warm)
+		}
+		if d.cooled < cold {
+			t.Fatalf("%d bytes were given back of the %d that are cold", d.cooled, cold)
+		}
+	}
+	if f.Segments() < 3 {
+		t.Fatalf("%d segments", f.Segments())
+	}
+}

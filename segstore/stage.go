@@ -1,0 +1,74 @@
+package segstore
+
+import "math/bits"
+
+// Stages lends the memory in which open batches are laid: a batch is put into its segment when it is closed, in one piece. Memory that was
+// just written and is written again is in the processor's cache; and a large batch goes to the file by a write, which spares the kernel
+// the zeroing of pages that are about to be overwritten, and the faults of a mapping whose pages a sync has made read-only.
+//
+// Logs that have one writer may share it: it is used where they are written to, and nowhere else.
+type Stages struct {
+	idle [stageClasses][][]byte // by the power of two that is their size, from stageLeast on
+	kept int
+}
+
+const (
+	stageLeast   = 4 << 10
+	stageClasses = 19       // the last is 1 GiB, as the largest segment is
+	stagesKept   = 16 << 20 // bytes kept to be lent again
+)
+
+// take lends n bytes or more.
+func (s *Stages) take(n int) []byte {
+	class := stageClass(max(n, stageLeast))
+	if last := len(s.idle[class]) - 1; last >= 0 {
+		b := s.idle[class][last]
+		s.idle[class][last] = nil
+		s.idle[class] = s.idle[class][:last]
+		s.kept -= cap(b)
+		return b
+	}
+	return make([]byte, 0, stageLeast<<class)
+}
+
+// stageClass is where memory of n bytes, or the next power of two, is kept.
+func stageClass(n int) int { return bits.Len(uint(n-1)) - bits.Len(stageLeast-1) }
+
+func (s *Stages) give(b []byte) {
+	if s.kept+cap(b) > stagesKept {
+		return
+	}
+	class := stageClass(cap(b))
+	s.idle[class] = append(s.idle[class], b[:0])
+	s.kept += cap(b)
+}
+
+// stage makes room for n more bytes in the open batch.
+func (l *Log) stage(n int) {
+	b := &l.open
+	if cap(b.bytes)-len(b.bytes) >= n && b.bytes != nil {
+		return
+	}
+	if b.bytes == nil {
+		b.bytes = l.o.Stages.take(BatchOverhead + n)[:BatchOverhead]
+		return
+	}
+	larger := append(l.o.Stages.take(len(b.bytes)+n), b.bytes...)
+	l.o.Stages.give(b.bytes)
+	b.bytes = larger
+}
+
+// writeLeast is from what size on a batch goes to its segment by a write and not through the mapping. A write costs more than a store, and its
+// bytes cost less.
+const writeLeast = 8 << 10
+
+// place puts a closed batch where it belongs. The mapping and the file are the same pages: who can't write to one stores into the other, and
+// when the disk is in trouble the sync will say so.
+func (s *segment) place(batch []byte, at int64) {
+	if len(batch) >= writeLeast {
+		if _, err := s.file.WriteAt(batch, at); err == nil {
+			return
+		}
+	}
+	copy(s.data[at:], batch)
+}
