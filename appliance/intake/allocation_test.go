@@ -219,7 +219,7 @@ func BenchmarkGuard(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if flaw, _ := judge(&h.ctx.Request.Header); flaw != "" {
+		if flaw, _ := judge(&h.ctx.Request.Header, &headers{}); flaw != "" {
 			b.Fatal("a good request was refused")
 		}
 	}

@@ -14,8 +14,8 @@ import (
 // one takes for a body the other runs as a request (RFC 9112, sections 2.2, 3.2, 5.2, 6.1, 6.3). All of them are refused with
 // 400 and the connection is closed, so that nothing behind them is read at all.
 //
-// One pass over the raw header, and nothing allocated.
-func judge(h *fasthttp.RequestHeader) (flaw string, chunked bool) {
+// One pass over the raw header, and nothing allocated. The lines that it finds are noted in the headers.
+func judge(h *fasthttp.RequestHeader, lines *headers) (flaw string, chunked bool) {
 	version := h.Protocol()
 	if string(version) != "HTTP/1.1" && string(version) != "HTTP/1.0" {
 		return "the HTTP version must be 1.1 or 1.0", false
@@ -23,7 +23,8 @@ func judge(h *fasthttp.RequestHeader) (flaw string, chunked bool) {
 	if flaw := judgeTarget(h.RequestURI()); flaw != "" {
 		return flaw, false
 	}
-	seen, flaw := judgeLines(h.RawHeaders())
+	lines.raw = h.RawHeaders()
+	seen, flaw := judgeLines(lines)
 	if flaw != "" {
 		return flaw, false
 	}
@@ -67,7 +68,8 @@ type framing struct {
 	body                            bool // Content-Length is not zero
 }
 
-func judgeLines(raw []byte) (seen framing, flaw string) {
+func judgeLines(lines *headers) (seen framing, flaw string) {
+	raw := lines.raw
 	for len(raw) > 0 {
 		end := bytes.IndexByte(raw, '\n')
 		if end <= 0 || raw[end-1] != '\r' {
@@ -95,6 +97,7 @@ func judgeLines(raw []byte) (seen framing, flaw string) {
 		if flaw := seen.count(line[:colon], trim(line[colon+1:])); flaw != "" {
 			return seen, flaw
 		}
+		lines.note(len(line), colon)
 	}
 	return seen, ""
 }
@@ -137,12 +140,35 @@ func (f *framing) count(name, value []byte) string {
 // headers finds header fields in the raw header by name, in any case. Unlike fasthttp's own table it never holds what came in a
 // chunked body's trailer, which nobody between us and the client has looked at (RFC 9110, section 6.5.1).
 type headers struct {
-	raw []byte
+	raw   []byte
+	known [headersKnown]headerLine
+	n     int // of them
+	rest  int // where the lines begin that are not known
+}
+
+// headerLine is where a line stands in the raw header, its colon, and its end without the line's ending.
+type headerLine struct{ start, colon, end int32 }
+
+// headersKnown is how many lines are remembered; what is behind them is looked through each time.
+const headersKnown = 16
+
+// note notes the line that begins where the last one that was noted ended.
+func (h *headers) note(length, colon int) {
+	if h.n < len(h.known) {
+		h.known[h.n] = headerLine{int32(h.rest), int32(h.rest + colon), int32(h.rest + length)}
+		h.n++
+		h.rest += length + len("\r\n")
+	}
 }
 
 // Peek returns the value of the first field of that name, without the spaces around it; nil when absent. The header has been judged.
 func (h *headers) Peek(name string) []byte {
-	raw := h.raw
+	for _, l := range h.known[:h.n] {
+		if int(l.colon-l.start) == len(name) && equalFold(h.raw[l.start:l.colon], name) {
+			return trim(h.raw[l.colon+1 : l.end])
+		}
+	}
+	raw := h.raw[h.rest:]
 	for len(raw) > 0 {
 		end := bytes.IndexByte(raw, '\n')
 		if end < 0 {

@@ -3,6 +3,7 @@ package intake
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -20,7 +21,7 @@ func sameReading(t *testing.T, wire []byte) {
 	if ours.ReadLimitBody(in, 1<<20) != nil {
 		return // refused, and nothing behind it is read
 	}
-	flaw, chunked := judge(&ours.Header)
+	flaw, chunked := judge(&ours.Header, &headers{})
 	if flaw != "" {
 		return
 	}
@@ -125,6 +126,32 @@ func TestTail(t *testing.T) {
 			rest = rest[n:]
 			if want := strings.HasSuffix(text[:len(text)-len(rest)], lastChunk); e.isLastChunk() != want {
 				t.Fatalf("in pieces of %d, after %q: %v", size, text[:len(text)-len(rest)], e.isLastChunk())
+			}
+		}
+	}
+}
+
+// A field is found whether its line is among those that were noted or behind them, and with the lines noted or not; the first of a name counts.
+func TestFieldsAmongManyLines(t *testing.T) {
+	for _, before := range []int{0, 1, headersKnown - 1, headersKnown, headersKnown + 1, 3 * headersKnown} {
+		raw := "Host: x\r\n"
+		for i := range before {
+			raw += fmt.Sprintf("X-Line-%d: %d\r\n", i, i)
+		}
+		raw += "Topic:  clicks \r\ntopic: second\r\nEmpty:\r\n\r\n"
+		judged := headers{raw: []byte(raw)}
+		if _, flaw := judgeLines(&judged); flaw != "" {
+			t.Fatal(flaw)
+		}
+		for name, h := range map[string]*headers{"judged": &judged, "not judged": {raw: []byte(raw)}} {
+			for field, want := range map[string]string{"topic": "clicks", "TOPIC": "clicks", "host": "x", "empty": "", fmt.Sprintf("x-line-%d", before-1): fmt.Sprint(before - 1)} {
+				got := h.Peek(field)
+				if there := !strings.HasSuffix(field, "--1"); string(got) != want && there || (got != nil) != there {
+					t.Errorf("%s, %d lines before: %s is %q, want %q", name, before, field, got, want)
+				}
+			}
+			if h.Peek("opic") != nil || h.Peek("X-Line") != nil {
+				t.Errorf("%s: a part of a name was found", name)
 			}
 		}
 	}

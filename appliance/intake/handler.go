@@ -31,7 +31,8 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	door, cl := s.doorOf(ctx)
 	door.requests.Add(1)
 	header := &ctx.Request.Header
-	flaw, chunked := judge(header)
+	var lines headers
+	flaw, chunked := judge(header, &lines)
 	if flaw != "" {
 		door.malformed.Add(1)
 		turnAway(ctx, cl, fasthttp.StatusBadRequest, flaw)
@@ -54,7 +55,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	}
 	defer s.finish(ctx, door, w) // gives the worker back, and survives a bug in a parser
 
-	w.headers.raw = header.RawHeaders()
+	w.headers = lines
 	ack, asked, known := s.policy(&w.headers)
 	if !known {
 		door.badPolicy.Add(1)
@@ -72,7 +73,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		Tables: s.opt.Tables,
 		Topics: s.topics[r.format],
 		Limit:  cmp.Or(r.Limit, s.opt.MaxBody),
-		Now:    time.Now().UnixMilli(),
+		Now:    arrival(ctx),
 	}
 	w.peer = peerOfRequest(cl)
 	w.target = header.RequestURI()
@@ -96,6 +97,14 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 			header.SetBytesV(positionHeader, w.where)
 		}
 	}
+}
+
+// arrival is when a request had come, ms since 1970: fasthttp has looked at the clock just then. One that it did not read came now.
+func arrival(ctx *fasthttp.RequestCtx) int64 {
+	if t := ctx.Time(); !t.IsZero() {
+		return t.UnixMilli()
+	}
+	return time.Now().UnixMilli()
 }
 
 // keep parses the request and brings its records to the shards; the outcome says what became of them.

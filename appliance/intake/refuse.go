@@ -30,7 +30,7 @@ func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
 // tooLarge says it in the words of the request's wire: its header is there, and clients read nothing but their vendor's errors.
 func (s *Server) tooLarge(ctx *fasthttp.RequestCtx) {
 	header := &ctx.Request.Header
-	if flaw, _ := judge(header); flaw != "" {
+	if flaw, _ := judge(header, &headers{}); flaw != "" {
 		return
 	}
 	if r, _, _ := s.routes.find(pathOf(header), header.Method()); r != nil {
@@ -68,7 +68,7 @@ func troubleOf(err error) trouble {
 // refused now, before a byte of the body is sent.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 	header := &ctx.Request.Header
-	if flaw, _ := judge(header); flaw != "" {
+	if flaw, _ := judge(header, &headers{}); flaw != "" {
 		return fasthttp.StatusBadRequest
 	}
 	r, methods, _ := s.routes.find(pathOf(header), header.Method())

@@ -58,7 +58,7 @@ const replyKeep = 64 << 10
 // release lets go of what the last request lent.
 func (w *worker) release() {
 	w.batch.Reset()
-	w.headers.raw = nil
+	w.headers = headers{}
 	w.request = wire.Request{}
 	w.outcome = wire.Outcome{}
 	w.target, w.query, w.key, w.peer = nil, nil, nil, netip.Addr{}
