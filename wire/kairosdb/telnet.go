@@ -11,7 +11,7 @@ import (
 // lines reads the lines of the stream telnet.
 type lines struct {
 	feedback bool
-	series   wire.Series
+	known    wire.Outlines
 	words    [][]byte
 	tags     []wire.Tag
 }
@@ -54,21 +54,26 @@ func (l *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	if !isASCII(line) {
 		line = b.Close(latin1(b.Open(), line))
 	}
+	l.known.Begin(req.Tenant)
+	sent := cutSample(line)
+	if sent.ok && l.again(&sent, req, b) {
+		return nil
+	}
 	l.words = words(l.words[:0], line)
 	if len(l.words) == 0 {
 		return nil
 	}
-	fault := l.command(req, b)
+	fault := l.command(&sent, req, b)
 	if fault != nil && l.feedback {
 		b.Echo = appendFeedback(b.Echo, l.words[0], fault)
 	}
 	return fault
 }
 
-func (l *lines) command(req *wire.Request, b *wire.Batch) *wire.Fault {
+func (l *lines) command(s *sample, req *wire.Request, b *wire.Batch) *wire.Fault {
 	switch command := l.words[0]; string(command) {
 	case "put", "putm", "puts":
-		return l.put(req, b)
+		return l.put(s, req, b)
 	case "version":
 		if b.Echo == nil {
 			b.Echo = versionLine[:len(versionLine):len(versionLine)]
@@ -82,7 +87,7 @@ func (l *lines) command(req *wire.Request, b *wire.Batch) *wire.Fault {
 }
 
 // put reads a data point: its time, name, value and tags, in the server's order.
-func (l *lines) put(req *wire.Request, b *wire.Batch) *wire.Fault {
+func (l *lines) put(s *sample, req *wire.Request, b *wire.Batch) *wire.Fault {
 	if len(l.words) < 4 {
 		return b.Fail(wire.BadLine, wire.NoOffset)
 	}
@@ -109,9 +114,12 @@ func (l *lines) put(req *wire.Request, b *wire.Batch) *wire.Fault {
 		return fault
 	}
 	of := wire.Metric{Name: name, Tags: l.tags, Type: kindNames[kind], TTL: ttl}
-	l.series.Reset()
-	l.series.Add(l.series.Of(&of, wire.Source{Wire: wireName, Tenant: req.Tenant}, b), ms, value, nil)
-	l.series.Flush(b, req.Topics[wire.KindMetric])
+	series, ok := l.known.Find(uint8(kind), s.name, s.rest)
+	if !ok {
+		series = l.known.Learn(uint8(kind), s.name, s.rest, &of, wire.Source{Wire: wireName, Tenant: req.Tenant})
+	}
+	var digits [maxNumber]byte
+	series.Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: strconv.AppendInt(digits[:0], ms, 10), Value: value})
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package kairosdb
 
-import "unicode/utf8"
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
 
 // words splits a line into words as the server's WordSplitter does, and appends them to dst; they alias line.
 //
@@ -55,6 +58,11 @@ func latin1(dst, text []byte) []byte {
 }
 
 func isASCII(text []byte) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		if binary.LittleEndian.Uint64(text)&0x8080808080808080 != 0 {
+			return false
+		}
+	}
 	for _, c := range text {
 		if c >= utf8.RuneSelf {
 			return false

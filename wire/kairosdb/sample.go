@@ -1,0 +1,111 @@
+package kairosdb
+
+import (
+	"penstock/wire"
+)
+
+// sample is a line of put, putm or puts taken apart as far as telling its series from others needs. ok is false for a line that
+// words must take apart.
+type sample struct {
+	suffix            byte // of the command: putm, puts; 0: put
+	name, time, value []byte
+	rest              []byte // the tags as sent
+	ok                bool
+}
+
+// cutSample takes apart a line none of whose first four words begins with a quote. The words of such a line's rest depend on the rest
+// alone, so name and rest are all there is to a series.
+func cutSample(line []byte) (s sample) {
+	if len(line) < len("put ") || string(line[:len("put")]) != "put" {
+		return s
+	}
+	at := len("put")
+	if line[at] == 'm' || line[at] == 's' {
+		s.suffix, at = line[at], at+1
+	}
+	if at == len(line) || line[at] > ' ' {
+		return s
+	}
+	s.name, at = plainWord(line, at)
+	s.time, at = plainWord(line, at)
+	s.value, at = plainWord(line, at)
+	if len(s.name) == 0 || len(s.time) == 0 || len(s.value) == 0 {
+		return sample{}
+	}
+	s.rest, s.ok = line[at:], true
+	return s
+}
+
+// plainWord finds the next word of a line and where it ends; it is empty when there is none or it begins with a quote.
+func plainWord(line []byte, at int) (word []byte, end int) {
+	for at < len(line) && line[at] <= ' ' {
+		at++
+	}
+	if at == len(line) || line[at] == '"' {
+		return nil, len(line)
+	}
+	end = at
+	for end < len(line) && line[end] > ' ' {
+		end++
+	}
+	return line[at:end:end], end
+}
+
+// again lays the point of a line like most: its series is known, and its numbers are spelled as a record spells them. false: the line
+// must be read word by word.
+func (l *lines) again(s *sample, req *wire.Request, b *wire.Batch) bool {
+	ms, ok := writtenTime(s.time)
+	if !ok {
+		return false
+	}
+	point := wire.Single{Time: ms, Stamp: s.time, Value: s.value}
+	if s.suffix == 0 && ms < secondsBelow {
+		point.Time, point.Zeros = ms*1000, "000"
+	}
+	kind := stringKind
+	if s.suffix == 's' {
+		point.Value = b.Close(wire.AppendQuoted(b.Open(), s.value))
+	} else if kind, ok = writtenKind(s.value); !ok {
+		return false
+	}
+	series, ok := l.known.Find(uint8(kind), s.name, s.rest)
+	if ok {
+		series.Lay(b, req.Topics[wire.KindMetric], &point)
+	}
+	return ok
+}
+
+// writtenTime reads a time that is above 0, and spelled as strconv does.
+func writtenTime(text []byte) (n int64, ok bool) {
+	if len(text) > 18 || text[0] == '0' {
+		return 0, false
+	}
+	for _, c := range text {
+		c -= '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = 10*n + int64(c)
+	}
+	return n, true
+}
+
+// writtenKind is the kind of a number that is spelled in JSON as it was sent: digits, perhaps a point and more digits.
+func writtenKind(text []byte) (kind pointKind, ok bool) {
+	at := 0
+	if text[0] == '-' {
+		at = 1
+	}
+	end := skipDigits(text, at)
+	switch {
+	case end == at || text[at] == '0' && end > at+1:
+		return 0, false
+	case end == len(text):
+		return longKind, end-at <= 18 && (text[at] != '0' || at == 0)
+	case text[end] != '.':
+		return 0, false
+	}
+	from := end + 1
+	end = skipDigits(text, from)
+	return doubleKind, end == len(text) && end > from && end <= maxNumber
+}

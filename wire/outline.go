@@ -1,0 +1,156 @@
+package wire
+
+import (
+	"bytes"
+	"hash/maphash"
+	"math/bits"
+)
+
+// Outlines remembers the series that senders of single points name again and again: from the bytes that name one on the wire to what
+// its record is but for its points. One for each worker; the zero value is ready. Use: Begin, then Find, then Learn if that found
+// nothing, then Lay.
+//
+// What senders can make it hold is bounded, in number and bytes. When it is full it stays as it is until it was asked for as many
+// strangers as it knows series; then it begins anew. So a few series too many cost a few misses, not all.
+type Outlines struct {
+	slots     []outlineSlot // open addressing
+	all       []outline
+	text      []byte // of all: the two parts of the name, then head, tail and key
+	asked     uint64 // the hash of what Find was asked for last
+	strangers int    // asked for since it is full
+	tenant    []byte
+}
+
+type outlineSlot struct {
+	hash uint32
+	of   uint32 // 1 + an index into all, or 0
+}
+
+type outline struct {
+	at                            uint32 // in text
+	name, rest, head, tail, whole uint16 // lengths; whole is head, tail and key
+	kind                          uint8
+}
+
+// The bounds. An outline that is longer is laid, but not remembered.
+const (
+	mostOutlines     = 16 << 10
+	mostOutlineBytes = 4 << 20
+	longestOutline   = 1 << 10 // the name's bytes counted
+)
+
+// Outline is a series' record but for its points. It is valid until the next Begin or Learn.
+type Outline struct {
+	text       []byte // head, tail and key
+	head, tail int
+}
+
+// Single is a point in the digits in which it was sent.
+type Single struct {
+	Time  int64  // milliseconds
+	Stamp []byte // Time's digits, but for those of
+	Zeros string // behind them
+	Value []byte // JSON
+}
+
+// Begin is called before each request, or line, with its tenant: what is remembered is one tenant's.
+func (o *Outlines) Begin(tenant []byte) {
+	if o.strangers >= mostOutlines || !bytes.Equal(tenant, o.tenant) {
+		clear(o.slots)
+		o.all, o.text, o.strangers = o.all[:0], o.text[:0], 0
+		o.tenant = append(o.tenant[:0], tenant...)
+	}
+}
+
+// Find returns the outline of a series whose name on the wire has two parts, the second perhaps empty. kind is what else makes it
+// another series. ok is false when it is not known.
+func (o *Outlines) Find(kind uint8, name, rest []byte) (known Outline, ok bool) {
+	o.asked = maphash.Bytes(seed, name) + uint64(kind)
+	if len(rest) > 0 {
+		o.asked = bits.RotateLeft64(o.asked, 31) ^ maphash.Bytes(seed, rest)
+	}
+	if len(o.slots) == 0 {
+		return known, false
+	}
+	mask := uint32(len(o.slots) - 1)
+	for at := uint32(o.asked) & mask; o.slots[at].of != 0; at = (at + 1) & mask {
+		if o.slots[at].hash != uint32(o.asked) {
+			continue
+		}
+		had := &o.all[o.slots[at].of-1]
+		text := o.text[had.at:]
+		behind := int(had.name) + int(had.rest)
+		if had.kind == kind && string(text[:had.name]) == string(name) && string(text[had.name:behind]) == string(rest) {
+			text = text[behind : behind+int(had.whole)]
+			return Outline{text: text, head: int(had.head), tail: int(had.tail)}, true
+		}
+	}
+	return known, false
+}
+
+// Learn makes the outline of a series that Find was just asked for in vain, and remembers it if there is room. Without a name it is
+// not remembered. The metric has no ID.
+func (o *Outlines) Learn(kind uint8, name, rest []byte, m *Metric, from Source) Outline {
+	at := len(o.text)
+	text := append(append(o.text, name...), rest...)
+	begins := len(text)
+	text = append(m.appendHead(text), '[')
+	head := len(text) - begins
+	text = m.appendTail(append(text, ']'), from)
+	tail := len(text) - begins - head
+	text = m.AppendKey(text)
+	made := Outline{text: text[begins:], head: head, tail: tail}
+	o.text = text[:at]
+	switch {
+	case len(name) == 0, len(text)-at > longestOutline:
+	case len(o.all) == mostOutlines || len(text) > mostOutlineBytes:
+		o.strangers++
+	default:
+		o.text = text
+		o.all = append(o.all, outline{
+			at: uint32(at), name: uint16(len(name)), rest: uint16(len(rest)), head: uint16(head), tail: uint16(tail),
+			whole: uint16(len(made.text)), kind: kind,
+		})
+		o.place(uint32(o.asked))
+	}
+	return made
+}
+
+// place gives the last of all its slot.
+func (o *Outlines) place(hash uint32) {
+	if 2*len(o.all) > len(o.slots) {
+		had := o.slots
+		o.slots = make([]outlineSlot, max(64, 2*len(had)))
+		for _, s := range had {
+			if s.of != 0 {
+				*o.free(s.hash) = s
+			}
+		}
+	}
+	*o.free(hash) = outlineSlot{hash: hash, of: uint32(len(o.all))}
+}
+
+// free finds the slot that a new hash goes to.
+func (o *Outlines) free(hash uint32) *outlineSlot {
+	mask := uint32(len(o.slots) - 1)
+	at := hash & mask
+	for o.slots[at].of != 0 {
+		at = (at + 1) & mask
+	}
+	return &o.slots[at]
+}
+
+// Lay lays the record of one point.
+func (l Outline) Lay(b *Batch, topic []byte, p *Single) {
+	value := len(p.Stamp) + len(p.Zeros) + len(",") + len(p.Value) + l.head + l.tail
+	text := b.Scratch(value + len(l.text) - l.head - l.tail)
+	at := copy(text, l.text[:l.head])
+	at += copy(text[at:], p.Stamp)
+	at += copy(text[at:], p.Zeros)
+	text[at] = ','
+	at++
+	at += copy(text[at:], p.Value)
+	copy(text[at:], l.text[l.head:]) // the tail, and behind the record's value its key
+	r := b.Add()
+	r.Topic, r.Key, r.Value, r.Time = topic, text[value:len(text):len(text)], text[:value:value], p.Time
+}

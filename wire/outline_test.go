@@ -1,0 +1,90 @@
+package wire
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// ask lays a point of a series as a wire does, and says whether it was known.
+func ask(t *testing.T, o *Outlines, tenant, name string, kind uint8) (known bool) {
+	t.Helper()
+	var b Batch
+	o.Begin([]byte(tenant))
+	outline, known := o.Find(kind, []byte(name), []byte("rest "+name))
+	m := Metric{Name: []byte(name), Tags: []Tag{{[]byte("kind"), strconv.AppendInt(nil, int64(kind), 10)}}, TTL: int64(kind)}
+	from := Source{Wire: "w", Tenant: []byte(tenant)}
+	if !known {
+		outline = o.Learn(kind, []byte(name), []byte("rest "+name), &m, from)
+	}
+	outline.Lay(&b, []byte("topic"), &Single{Time: 12000, Stamp: []byte("12"), Zeros: "000", Value: []byte("3.5")})
+	var s Series
+	s.Add(s.Of(&m, from, &b), 12000, []byte("3.5"), nil)
+	s.Flush(&b, []byte("topic"))
+	got, want := &b.Records[0], &b.Records[1]
+	if string(got.Value) != string(want.Value) || string(got.Key) != string(want.Key) || got.Time != want.Time || string(got.Topic) != "topic" || got.ID != nil {
+		t.Fatalf("known: %t: a record is\n%s %s %d, want\n%s %s %d", known, got.Key, got.Value, got.Time, want.Key, want.Value, want.Time)
+	}
+	return known
+}
+
+// What is asked for again is known, by kind and for one tenant.
+func TestOutlines(t *testing.T) {
+	var o Outlines
+	for i, step := range []struct {
+		tenant, name string
+		kind         uint8
+		known        bool
+	}{
+		{"", "a", 0, false}, {"", "a", 0, true}, {"", "a", 1, false}, {"", "a", 1, true}, {"", "a", 0, true}, {"", "b", 0, false},
+		{"x", "a", 0, false}, {"x", "a", 0, true}, {"", "a", 0, false}, {"", "", 0, false}, {"", "", 0, false}, {"", "a", 0, true},
+	} {
+		if known := ask(t, &o, step.tenant, step.name, step.kind); known != step.known {
+			t.Errorf("step %d, %+v: known: %t", i, step, known)
+		}
+	}
+	long := string(make([]byte, longestOutline))
+	ask(t, &o, "", long, 0)
+	if ask(t, &o, "", long, 0) {
+		t.Error("an outline that is too long is remembered")
+	}
+	for name, parts := range map[string][2]string{"no second part": {"ab", ""}, "cut elsewhere": {"a", "b"}, "empty first": {"", "ab"}} {
+		if _, known := o.Find(0, []byte(parts[0]), []byte(parts[1])); known {
+			t.Errorf("%s: known", name)
+		}
+	}
+}
+
+// Full, it keeps what it has until it was asked for as many strangers; then it begins anew. It holds no more than its bounds.
+func TestOutlines_Full(t *testing.T) {
+	var o Outlines
+	asked := 0
+	stranger := func() string { asked++; return fmt.Sprint("series ", asked) }
+	for range mostOutlines {
+		ask(t, &o, "", stranger(), 0)
+	}
+	for range mostOutlines {
+		if ask(t, &o, "", stranger(), 0) {
+			t.Fatal("a stranger is known")
+		}
+		if len(o.all) != mostOutlines || len(o.slots) != 2*mostOutlines || cap(o.text) > 2*mostOutlineBytes {
+			t.Fatalf("it holds %d of %d slots in %d bytes", len(o.all), len(o.slots), cap(o.text))
+		}
+	}
+	o.strangers--
+	if !ask(t, &o, "", "series 1", 0) || !ask(t, &o, "", fmt.Sprint("series ", mostOutlines), 0) {
+		t.Error("what it knew before it was full is forgotten too early")
+	}
+	o.strangers++
+	if ask(t, &o, "", "series 1", 0) || len(o.all) != 1 || !ask(t, &o, "", "series 1", 0) {
+		t.Error("it did not begin anew")
+	}
+	wide := strings.Repeat("x", longestOutline/8)
+	for i := 0; i < mostOutlines && o.strangers == 0; i++ {
+		ask(t, &o, "", wide+fmt.Sprint(i), 0)
+	}
+	if len(o.text) > mostOutlineBytes || o.strangers != 1 {
+		t.Errorf("%d series in %d bytes", len(o.all), len(o.text))
+	}
+}
