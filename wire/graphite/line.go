@@ -1,12 +1,17 @@
 package graphite
 
-import "penstock/wire"
+import (
+	"strconv"
+
+	"penstock/wire"
+)
 
 // lines reads one line a frame: name value timestamp. One for each worker.
 type lines struct {
 	names  *names
 	metric wire.Metric
-	series wire.Series
+	known  wire.Outlines
+	digits [20]byte
 }
 
 var from = wire.Source{Wire: "graphite"}
@@ -23,23 +28,29 @@ func (p *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	if stamp == nil {
 		return refused(b, tooFewWords, 0)
 	}
-	ms, why := seconds(stamp)
-	if why == taken {
-		ms, why = milliseconds(ms, req.Now)
+	var point wire.Single
+	var why reason
+	if ms, ok := writtenSeconds(stamp); ok {
+		point = wire.Single{Time: ms, Stamp: stamp, Zeros: "000"}
+	} else if point.Time, why = seconds(stamp); why == taken {
+		point.Time, why = milliseconds(point.Time, req.Now)
+		point.Stamp = strconv.AppendInt(p.digits[:0], point.Time, 10)
 	}
 	if why != taken {
 		return refused(b, why, end-len(stamp))
 	}
-	text, why := value(number, b)
-	if why != taken {
+	if point.Value, why = value(number, b); why != taken {
 		return refused(b, why, next-len(number))
 	}
-	if why = p.names.read(name, &p.metric, b); why != taken {
-		return refused(b, why, 0)
+	p.known.Begin(nil)
+	series, ok := p.known.Find(0, name, nil)
+	if !ok {
+		if why = p.names.read(name, &p.metric, b); why != taken {
+			return refused(b, why, 0)
+		}
+		series = p.known.Learn(0, name, nil, &p.metric, from)
 	}
-	p.series.Reset()
-	p.series.Add(p.series.Of(&p.metric, from, b), ms, text, nil)
-	p.series.Flush(b, req.Topics[wire.KindMetric])
+	series.Lay(b, req.Topics[wire.KindMetric], &point)
 	return nil
 }
 

@@ -106,11 +106,11 @@ var zero = []byte("0")
 
 // fits reports whether the number is one that a reader can hold: a whole one 64 bits, signed or not, any other a finite double.
 func (n *number) fits() bool {
+	if n.exponent == nil && (n.point || len(n.whole) <= 18) {
+		return true // no more than 64 digits
+	}
 	digits := bytes.TrimLeft(n.whole, "0")
 	if n.exponent == nil {
-		if n.point {
-			return true // no more than 64 digits
-		}
 		most := "18446744073709551615"
 		if n.negative {
 			most = "9223372036854775808"
@@ -149,6 +149,21 @@ func value(text []byte, b *wire.Batch) ([]byte, reason) {
 		return text, taken
 	}
 	return b.Close(n.appendJSON(b.Open())), taken
+}
+
+// writtenSeconds reads a time like most, whose digits and three zeros are those of its milliseconds.
+func writtenSeconds(text []byte) (ms int64, ok bool) {
+	if len(text) == 0 || len(text) > 15 || text[0] == '0' {
+		return 0, false
+	}
+	for _, c := range text {
+		c -= '0'
+		if c > 9 {
+			return 0, false
+		}
+		ms = 10*ms + int64(c)
+	}
+	return 1000 * ms, true
 }
 
 // seconds reads a point's time: whole seconds, a fraction is cut off.
