@@ -278,7 +278,7 @@ func TestRefusedBatchIsForgotten(t *testing.T) {
 // after a restart.
 func TestRepeatsBeyondMemory(t *testing.T) {
 	dir := t.TempDir()
-	small := func(o *Options) { o.RepeatBytes, o.SegmentBytes, o.Shards = 1, 64<<10, 2 }
+	small := func(o *Options) { o.RepeatBytes, o.SegmentBytes, o.Shards = 1, 64<<10, 1 } // what grows fits the memory
 	s := openSet(t, dir, small)
 	k := s.NewTicket()
 	n := int(10 * s.repeats.room())

@@ -19,6 +19,8 @@ func newHelm() helm { return helm{new(atomic.Uint32), make(chan struct{}, 1)} }
 
 func (h *helm) try() bool { return h.state.CompareAndSwap(helmFree, helmTaken) }
 
+func (h *helm) free() bool { return h.state.Load() == helmFree }
+
 // take waits for it. Who has waited leaves it marked as wanted, as there may be another.
 func (h *helm) take() {
 	if h.try() {

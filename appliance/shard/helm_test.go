@@ -139,3 +139,38 @@ func TestOnTheSpotAndThroughTheRing(t *testing.T) {
 		}
 	}
 }
+
+// Records without a key stay with one shard for a while, and then go to the next; past a writer that is at work, while there is another.
+func TestKeylessTakeTurns(t *testing.T) {
+	s := openStill(t, disk.NewMem(), func(o *Options) { o.Shards, o.SegmentBytes, o.RingBytes = 3, 4<<20, 1<<20 })
+	l := s.log("t")
+	at := func() int {
+		k := s.write(AckLog, "t - "+strings.Repeat("x", 10_000))
+		return k.shares[0].log.shard
+	}
+	if at() != 0 || at() != 0 {
+		t.Error("the second record did not go where the first went")
+	}
+	was := make(map[int]int)
+	for range 3 * turnBytes / 10_000 {
+		was[at()]++
+	}
+	if len(was) != 3 || min(was[0], was[1], was[2]) < turnBytes/10_000-3 {
+		t.Errorf("by shard: %v", was)
+	}
+	s.turn.Store(0)
+	s.writers[0].helm.take()
+	if got := at(); got != 1 {
+		t.Errorf("with the first writer at work it went to shard %d", got)
+	}
+	s.writers[1].helm.take()
+	s.writers[2].helm.take()
+	busy := make(map[int]int)
+	k := s.NewTicket()
+	for range 30 {
+		busy[k.keyless(l.topic).shard]++
+	}
+	if busy[0] != 10 || busy[1] != 10 {
+		t.Errorf("with all at work: %v", busy)
+	}
+}

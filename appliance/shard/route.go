@@ -75,9 +75,9 @@ func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 // divide finds each record's share and sizes the shares. Records that are there already have none.
 func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 	t.round++
-	t.turn++
 	now := int64(0)
 	var topic *Topic
+	var keyless *logState
 	for i := range records {
 		r := &records[i]
 		if topic == nil || !bytes.Equal(topic.nameBytes, r.Topic) {
@@ -100,17 +100,20 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 				continue
 			}
 		}
-		shard := uint64(t.turn) // records without a key stay together, in their order
-		if r.Key != nil {
-			shard = t.hash.sum(r.Key)
-		}
-		if t.to > 0 {
-			if t.to > len(topic.logs) {
-				return ErrUnknownShard
+		var log *logState
+		switch {
+		case t.to > len(topic.logs):
+			return ErrUnknownShard
+		case t.to > 0:
+			log = topic.logs[t.to-1]
+		case r.Key != nil:
+			log = topic.logs[t.hash.sum(r.Key)%uint64(len(topic.logs))]
+		default:
+			if keyless == nil || keyless.topic != topic {
+				keyless = t.keyless(topic)
 			}
-			shard = uint64(t.to - 1)
+			log = keyless
 		}
-		log := topic.logs[shard%uint64(len(topic.logs))]
 		at := t.shareOf(log)
 		t.of = append(t.of, at)
 		sh := &t.shares[at]
@@ -136,6 +139,23 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 		t.parts = append(t.parts, ring.Part{Ring: sh.log.writer.ring, Size: sh.frame})
 	}
 	return nil
+}
+
+// turnBytes is how much is written before records without a key go to the next shard.
+const turnBytes = 256 << 10
+
+// keyless is where a request's records of a topic go that have no key: together, so that they stay in their order, and for a while to the shard that
+// everybody's went to, so that those who share a batch and a sync are many. Not to one that somebody is writing to just now, while
+// there are others.
+func (t *Ticket) keyless(topic *Topic) *logState {
+	at, all := int(t.set.turn.Load()), len(topic.logs)
+	for i := range min(all, len(t.set.writers)) {
+		if l := topic.logs[(at+i)%all]; l.writer.helm.free() {
+			return l
+		}
+	}
+	t.turn++
+	return topic.logs[int(t.turn)%all]
 }
 
 // shareOf finds or makes the share of a log in this request.

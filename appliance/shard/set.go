@@ -72,6 +72,7 @@ type Set struct {
 	closeOnce sync.Once
 	closeErr  error
 
+	turn                     atomic.Uint32 // the shard, modulo their number, that records without a key go to
 	refusedBusy, refusedFull atomic.Uint64
 }
 

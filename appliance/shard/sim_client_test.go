@@ -133,7 +133,7 @@ func (l *life) offerToAll() (sent []*simRequest) {
 			continue
 		}
 		c := &simClient{ticket: l.set.NewTicket()}
-		c.ticket.turn = uint32(s.shard) - 1 // where a record without a key goes
+		l.set.turn.Store(uint32(s.shard)) // where a record without a key goes
 		l.clients = append(l.clients, c)
 		r := l.newRequest()
 		r.records = []*simRecord{{request: r.number, topic: s.topic, time: l.wall()}}
@@ -219,7 +219,7 @@ func (l *life) divide(c *simClient, r *simRequest) {
 		if !ok {
 			l.fail("topic %s was not made", rec.topic)
 		}
-		shard := uint64(c.ticket.turn)
+		shard := uint64(l.set.turn.Load())
 		if rec.key != nil {
 			shard = hash.sum(rec.key)
 		}

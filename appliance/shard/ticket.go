@@ -23,7 +23,7 @@ type Ticket struct {
 	wait    *wait
 	timer   *time.Timer
 	hash    hasher
-	turn    uint32 // where the next records without a key go
+	turn    uint32 // where records without a key go when all writers are at work
 	to      int    // 1 + the shard that To named; 0: none
 
 	shares []share     // the request's records by shard

@@ -96,7 +96,9 @@ func (w *writer) laid(l *logState, h *frameHeader, last int64, bytes int) {
 		w.touched = append(w.touched, l)
 	}
 	w.counts.records.Add(uint64(h.count))
-	w.counts.bytes.Add(uint64(bytes))
+	if now := w.counts.bytes.Add(uint64(bytes)); now/turnBytes != (now-uint64(bytes))/turnBytes {
+		w.set.turn.Add(1)
+	}
 	if h.ticket != noTicket {
 		w.set.waits.get(h.ticket).spans[h.slot] = span{first: last - int64(h.count) + 1, last: last}
 		l.fresh = append(l.fresh, entry{ticket: h.ticket, part: h.slot, ack: h.ack, generation: l.log.Generation(), next: last + 1})
