@@ -30,6 +30,7 @@ type outline struct {
 	at                            uint32 // in text
 	name, rest, head, tail, whole uint16 // lengths; whole is head, tail and key
 	kind                          uint8
+	hash                          uint64 // of head and tail
 }
 
 // The bounds. An outline that is longer is laid, but not remembered.
@@ -43,6 +44,7 @@ const (
 type Outline struct {
 	text       []byte // head, tail and key
 	head, tail int
+	hash       uint64 // of head and tail
 }
 
 // Single is a point in the digits in which it was sent.
@@ -82,7 +84,7 @@ func (o *Outlines) Find(kind uint8, name, rest []byte) (known Outline, ok bool) 
 		behind := int(had.name) + int(had.rest)
 		if had.kind == kind && string(text[:had.name]) == string(name) && string(text[had.name:behind]) == string(rest) {
 			text = text[behind : behind+int(had.whole)]
-			return Outline{text: text, head: int(had.head), tail: int(had.tail)}, true
+			return Outline{text: text, head: int(had.head), tail: int(had.tail), hash: had.hash}, true
 		}
 	}
 	return known, false
@@ -98,8 +100,9 @@ func (o *Outlines) Learn(kind uint8, name, rest []byte, m *Metric, from Source) 
 	head := len(text) - begins
 	text = m.appendTail(append(text, ']'), from)
 	tail := len(text) - begins - head
+	hash := maphash.Bytes(seed, text[begins:])
 	text = m.AppendKey(text)
-	made := Outline{text: text[begins:], head: head, tail: tail}
+	made := Outline{text: text[begins:], head: head, tail: tail, hash: hash}
 	o.text = text[:at]
 	switch {
 	case len(name) == 0, len(text)-at > longestOutline:
@@ -109,7 +112,7 @@ func (o *Outlines) Learn(kind uint8, name, rest []byte, m *Metric, from Source) 
 		o.text = text
 		o.all = append(o.all, outline{
 			at: uint32(at), name: uint16(len(name)), rest: uint16(len(rest)), head: uint16(head), tail: uint16(tail),
-			whole: uint16(len(made.text)), kind: kind,
+			whole: uint16(len(made.text)), kind: kind, hash: hash,
 		})
 		o.place(uint32(o.asked))
 	}

@@ -18,7 +18,7 @@ type series struct {
 	hash        uint64
 	slot        int32
 	ident       []byte // the record's value but for its points
-	head        int    // where in ident the points go
+	head, tail  int    // where in ident the points begin, and what follows them
 	key         []byte
 	named       bool  // its sender calls it something: what has the same ident is the same
 	first, last int32 // of its points, from 1; 0 = none
@@ -63,6 +63,31 @@ func (s *Series) Of(m *Metric, from Source, b *Batch) int {
 	head := len(text)
 	text = m.appendTail(text, from)
 	hash := maphash.Bytes(seed, text)
+	i, at := s.find(hash, text)
+	if i >= 0 {
+		b.Drop(text)
+		return i
+	}
+	ident := b.Close(text)
+	key := b.Close(m.AppendKey(b.Open()))
+	return s.make(at, series{hash: hash, ident: ident, head: head, tail: head, key: key, named: len(m.ID) > 0})
+}
+
+// OfOutline is Of for an outline. What it finds are series that came by their outlines, too.
+func (s *Series) OfOutline(o Outline, b *Batch) int {
+	behind := o.head + o.tail
+	i, at := s.find(o.hash, o.text[:behind])
+	if i >= 0 {
+		return i
+	}
+	text := b.Scratch(len(o.text))
+	copy(text, o.text)
+	// A single point's brackets are at the end of the outline's head and at the beginning of its tail.
+	return s.make(at, series{hash: o.hash, ident: text[:behind:behind], head: o.head - 1, tail: o.head + 1, key: text[behind:]})
+}
+
+// find finds the series of an ident, or else, with a number of -1, the slot that it goes to.
+func (s *Series) find(hash uint64, ident []byte) (i int, slot uint64) {
 	if 2*len(s.all) >= len(s.slots) {
 		s.grow()
 	}
@@ -70,16 +95,18 @@ func (s *Series) Of(m *Metric, from Source, b *Batch) int {
 	at := hash & mask
 	for s.slots[at] != 0 {
 		i := int(s.slots[at] - 1)
-		if had := &s.all[i]; had.hash == hash && bytes.Equal(had.ident, text) {
-			b.Drop(text)
-			return i
+		if had := &s.all[i]; had.hash == hash && bytes.Equal(had.ident, ident) {
+			return i, at
 		}
 		at = (at + 1) & mask
 	}
-	ident := b.Close(text)
-	key := b.Close(m.AppendKey(b.Open()))
-	s.all = append(s.all, series{hash: hash, slot: int32(at), ident: ident, head: head, key: key, named: len(m.ID) > 0})
-	s.slots[at] = int32(len(s.all))
+	return -1, at
+}
+
+func (s *Series) make(slot uint64, made series) int {
+	made.slot = int32(slot)
+	s.all = append(s.all, made)
+	s.slots[slot] = int32(len(s.all))
 	return len(s.all) - 1
 }
 
@@ -124,7 +151,7 @@ func (s *Series) Flush(b *Batch, topic []byte) {
 			}
 			text = s.points[at-1].append(text)
 		}
-		text = append(text, of.ident[of.head:]...)
+		text = append(text, of.ident[of.tail:]...)
 		r := b.Add()
 		r.Topic, r.Key, r.Value, r.Time = topic, of.key, b.Close(text), s.points[of.first-1].time
 		if of.named {

@@ -92,10 +92,7 @@ type mark struct {
 // run runs the pickle in src and returns what it leaves on top of its stack. When code is not OK then, the pickle is refused. What
 // it made aliases src and b's scratch and is valid until the next run.
 func (m *machine) run(src []byte, b *wire.Batch) (top item) {
-	m.stack, m.memo, m.cells = emptied(m.stack), emptied(m.memo), emptied(m.cells)
-	m.sequences, m.texts = emptied(m.sequences), emptied(m.texts)
-	m.src, m.b, m.at, m.open, m.made, m.memoized = src, b, 0, 0, 0, 0
-	m.code, m.why = wire.OK, nil
+	m.reset(src, b)
 	for m.code == wire.OK {
 		m.op = m.at
 		op := m.take(1)
@@ -108,6 +105,14 @@ func (m *machine) run(src []byte, b *wire.Batch) (top item) {
 		m.step(op[0])
 	}
 	return item{}
+}
+
+// reset forgets the last run, and gives back the room of a rare giant.
+func (m *machine) reset(src []byte, b *wire.Batch) {
+	m.stack, m.memo, m.cells = emptied(m.stack), emptied(m.memo), emptied(m.cells)
+	m.sequences, m.texts = emptied(m.sequences), emptied(m.texts)
+	m.src, m.b, m.at, m.open, m.made, m.memoized = src, b, 0, 0, 0, 0
+	m.code, m.why = wire.OK, nil
 }
 
 // emptied is s without its content, and without its room when that is more than is kept.

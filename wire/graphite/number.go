@@ -205,6 +205,34 @@ func milliseconds(seconds, now int64) (int64, reason) {
 
 // appendDouble adds a finite double as JSON, in the fewest digits that are it again. It shows that it is a double: 1 is 1.0.
 func appendDouble(dst []byte, f float64) []byte {
+	if math.Abs(f) < mostThousandths/1000 {
+		if n := math.Round(f * 1000); n != 0 && n/1000 == f {
+			return appendThousandths(dst, int64(n))
+		}
+	}
+	return appendAnyDouble(dst, f)
+}
+
+// mostThousandths has 15 digits: no two numbers of so few digits are one double. So a number that is n thousandths has no shorter
+// digits than those of n, without zeros at the end.
+const mostThousandths = 999_999_999_999_999
+
+// appendThousandths adds n / 1000, which is not 0.
+func appendThousandths(dst []byte, n int64) []byte {
+	if n < 0 {
+		dst, n = append(dst, '-'), -n
+	}
+	dst = append(strconv.AppendInt(dst, n/1000, 10), '.')
+	switch n %= 1000; {
+	case n%100 == 0:
+		return append(dst, byte('0'+n/100))
+	case n%10 == 0:
+		return append(dst, byte('0'+n/100), byte('0'+n/10%10))
+	}
+	return append(dst, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
+}
+
+func appendAnyDouble(dst []byte, f float64) []byte {
 	from := len(dst)
 	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
 		return strconv.AppendFloat(dst, f, 'e', -1, 64)

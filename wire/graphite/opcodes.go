@@ -167,7 +167,9 @@ func (m *machine) place() uint64 {
 }
 
 // long makes a number of the bytes of its two's complement, the lowest first.
-func (m *machine) long(word []byte) {
+func (m *machine) long(word []byte) { m.make(longOf(word)) }
+
+func longOf(word []byte) (k kind, bits uint64) {
 	for n := len(word); n > 1; n = len(word) { // the highest byte says nothing that the next does not
 		if sign := byte(int8(word[n-2]) >> 7); word[n-1] != sign {
 			break
@@ -176,17 +178,16 @@ func (m *machine) long(word []byte) {
 	}
 	switch {
 	case len(word) > 9 || len(word) == 9 && word[8] != 0:
-		m.make(huge, 0)
+		return huge, 0
 	case len(word) == 9:
-		m.make(unsigned, binary.LittleEndian.Uint64(word))
+		return unsigned, binary.LittleEndian.Uint64(word)
 	case len(word) == 0:
-		m.make(integer, 0)
-	default:
-		var full [8]byte
-		copy(full[:], word)
-		shift := 64 - 8*len(word)
-		m.make(integer, uint64(int64(binary.LittleEndian.Uint64(full[:])<<shift)>>shift))
+		return integer, 0
 	}
+	var full [8]byte
+	copy(full[:], word)
+	shift := 64 - 8*len(word)
+	return integer, uint64(int64(binary.LittleEndian.Uint64(full[:])<<shift) >> shift)
 }
 
 func (m *machine) integerLine(line []byte, long bool) {

@@ -11,12 +11,46 @@ import (
 type pickles struct {
 	names   *names
 	metric  wire.Metric
+	known   wire.Outlines
 	series  wire.Series
+	points  []sent
 	machine machine
 }
 
 // Parse implements wire.Parser. A pickle that cannot be read is refused whole; of one that can, only the points that are none.
 func (p *pickles) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
+	p.known.Begin(nil)
+	p.series.Reset()
+	var fault *wire.Fault
+	if p.usual(req.Body) {
+		p.layUsual(req, b)
+	} else {
+		fault = p.run(req, b)
+	}
+	if fault == nil {
+		p.series.Flush(b, req.Topics[wire.KindMetric])
+	}
+	return fault
+}
+
+// layUsual takes the points of a pickle of the usual shape.
+func (p *pickles) layUsual(req *wire.Request, b *wire.Batch) {
+	p.machine.reset(req.Body, b)
+	for i := range p.points {
+		it := &p.points[i]
+		name := literal{text: req.Body[it.name:it.behind:it.behind]}
+		if why := p.lay(&name, it.stamp, it.number, req.Now, b); why != taken {
+			end := len(req.Body)
+			if i+1 < len(p.points) {
+				end = int(p.points[i+1].start)
+			}
+			refusePoint(b, why, req.Body, int(it.start), end)
+		}
+	}
+}
+
+// run has the machine run the pickle, and takes the points of the list that it leaves.
+func (p *pickles) run(req *wire.Request, b *wire.Batch) *wire.Fault {
 	m := &p.machine
 	top := m.run(req.Body, b)
 	if m.code != wire.OK {
@@ -29,7 +63,6 @@ func (p *pickles) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	if points.length > maxPoints {
 		return b.Fail(wire.TooMany, int(top.start)).Because(whyMany)
 	}
-	p.series.Reset()
 	for at := points.first; at != 0; {
 		c := &m.cells[at-1]
 		if why := p.point(c.item, req.Now, b); why != taken {
@@ -37,13 +70,17 @@ func (p *pickles) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 			if c.next != 0 {
 				end = int(m.cells[c.next-1].start)
 			}
-			r := &reasons[why]
-			b.Refuse(r.code, int(c.start), m.src[c.start:max(end, int(c.start))]).Because(r.detail)
+			refusePoint(b, why, m.src, int(c.start), end)
 		}
 		at = c.next
 	}
-	p.series.Flush(b, req.Topics[wire.KindMetric])
 	return nil
+}
+
+// refusePoint refuses the point that goes from start to end, or, got from the memo, the point that begins there.
+func refusePoint(b *wire.Batch, why reason, src []byte, start, end int) {
+	r := &reasons[why]
+	b.Refuse(r.code, start, src[start:max(end, start)]).Because(r.detail)
 }
 
 // maxPoints is the most points of a frame; carbon sends 500.
@@ -61,6 +98,10 @@ func (p *pickles) point(it item, now int64, b *wire.Batch) reason {
 	if !ok || name.kind != text {
 		return notAPoint
 	}
+	return p.lay(&p.machine.texts[name.bits], stamp, number, now, b)
+}
+
+func (p *pickles) lay(name *literal, stamp, number item, now int64, b *wire.Batch) reason {
 	ms, why := p.machine.seconds(stamp)
 	if why == taken {
 		ms, why = milliseconds(ms, now)
@@ -72,7 +113,7 @@ func (p *pickles) point(it item, now int64, b *wire.Batch) reason {
 	if why != taken {
 		return why
 	}
-	series, why := p.seriesOf(&p.machine.texts[name.bits], b)
+	series, why := p.seriesOf(name, b)
 	if why != taken {
 		return why
 	}
@@ -83,9 +124,14 @@ func (p *pickles) point(it item, now int64, b *wire.Batch) reason {
 // seriesOf reads a name, the first time that it comes.
 func (p *pickles) seriesOf(name *literal, b *wire.Batch) (int, reason) {
 	if name.series == 0 && name.why == taken {
-		if name.why = p.names.read(name.text, &p.metric, b); name.why == taken {
-			name.series = int32(p.series.Of(&p.metric, from, b)) + 1
+		outline, ok := p.known.Find(0, name.text, nil)
+		if !ok {
+			if name.why = p.names.read(name.text, &p.metric, b); name.why != taken {
+				return 0, name.why
+			}
+			outline = p.known.Learn(0, name.text, nil, &p.metric, from)
 		}
+		name.series = int32(p.series.OfOutline(outline, b)) + 1
 	}
 	return int(name.series) - 1, name.why
 }
