@@ -45,6 +45,7 @@ type Outline struct {
 	text       []byte // head, tail and key
 	head, tail int
 	hash       uint64 // of head and tail
+	kept       bool   // it is remembered: valid until the next Begin
 }
 
 // Single is a point in the digits in which it was sent.
@@ -84,7 +85,7 @@ func (o *Outlines) Find(kind uint8, name, rest []byte) (known Outline, ok bool) 
 		behind := int(had.name) + int(had.rest)
 		if had.kind == kind && string(text[:had.name]) == string(name) && string(text[had.name:behind]) == string(rest) {
 			text = text[behind : behind+int(had.whole)]
-			return Outline{text: text, head: int(had.head), tail: int(had.tail), hash: had.hash}, true
+			return Outline{text: text, head: int(had.head), tail: int(had.tail), hash: had.hash, kept: true}, true
 		}
 	}
 	return known, false
@@ -109,7 +110,7 @@ func (o *Outlines) Learn(kind uint8, name, rest []byte, m *Metric, from Source) 
 	case len(o.all) == mostOutlines || len(text) > mostOutlineBytes:
 		o.strangers++
 	default:
-		o.text = text
+		o.text, made.kept = text, true
 		o.all = append(o.all, outline{
 			at: uint32(at), name: uint16(len(name)), rest: uint16(len(rest)), head: uint16(head), tail: uint16(tail),
 			whole: uint16(len(made.text)), kind: kind, hash: hash,

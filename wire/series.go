@@ -20,6 +20,7 @@ type series struct {
 	ident       []byte // the record's value but for its points
 	head, tail  int    // where in ident the points begin, and what follows them
 	key         []byte
+	lent        bool  // ident and key are an outline's
 	named       bool  // its sender calls it something: what has the same ident is the same
 	first, last int32 // of its points, from 1; 0 = none
 }
@@ -73,17 +74,21 @@ func (s *Series) Of(m *Metric, from Source, b *Batch) int {
 	return s.make(at, series{hash: hash, ident: ident, head: head, tail: head, key: key, named: len(m.ID) > 0})
 }
 
-// OfOutline is Of for an outline. What it finds are series that came by their outlines, too.
+// OfOutline is Of for an outline, up to a Flush before the next Begin of its Outlines. What it finds are series that came by their
+// outlines, too.
 func (s *Series) OfOutline(o Outline, b *Batch) int {
 	behind := o.head + o.tail
 	i, at := s.find(o.hash, o.text[:behind])
 	if i >= 0 {
 		return i
 	}
-	text := b.Scratch(len(o.text))
-	copy(text, o.text)
+	text := o.text
+	if !o.kept {
+		text = b.Scratch(len(o.text))
+		copy(text, o.text)
+	}
 	// A single point's brackets are at the end of the outline's head and at the beginning of its tail.
-	return s.make(at, series{hash: o.hash, ident: text[:behind:behind], head: o.head - 1, tail: o.head + 1, key: text[behind:]})
+	return s.make(at, series{hash: o.hash, ident: text[:behind], head: o.head - 1, tail: o.head + 1, key: text[behind:], lent: true})
 }
 
 // find finds the series of an ident, or else, with a number of -1, the slot that it goes to.
@@ -152,8 +157,16 @@ func (s *Series) Flush(b *Batch, topic []byte) {
 			text = s.points[at-1].append(text)
 		}
 		text = append(text, of.ident[of.tail:]...)
+		value, key := len(text), of.key
+		if of.lent {
+			text = append(text, key...)
+		}
+		text = b.Close(text)
+		if of.lent {
+			key = text[value:]
+		}
 		r := b.Add()
-		r.Topic, r.Key, r.Value, r.Time = topic, of.key, b.Close(text), s.points[of.first-1].time
+		r.Topic, r.Key, r.Value, r.Time = topic, key, text[:value:value], s.points[of.first-1].time
 		if of.named {
 			r.ID = of.ident
 		}
