@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -69,9 +70,12 @@ func (c *client) serve() {
 	}
 }
 
-// end closes the connection. A bug costs the client that met it, nobody else.
+// end closes the connection. A bug costs the client that met it, nobody else; but for one that may have left a log half written.
 func (c *client) end() {
 	if bug := recover(); bug != nil {
+		if text, ok := bug.(string); ok && strings.HasPrefix(text, "FATAL: ") {
+			panic(bug)
+		}
 		c.server.bugs.Add(1)
 		c.server.opt.Logger.Error("BUG: a request hit a bug; its connection is closed", "listener", "kafka", "bug", bug, "stack", string(debug.Stack()))
 	}

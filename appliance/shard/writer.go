@@ -21,7 +21,7 @@ type writer struct {
 	stop   chan struct{}
 	ended  chan struct{}
 
-	helm helm
+	helm *helm
 
 	// Under the helm.
 	touched []*logState // logs written to since the last commit
