@@ -10,6 +10,7 @@ import (
 
 func TestAllocations(t *testing.T) {
 	bad := []byte(strings.Repeat(`{"a":[`, MaxDepth))
+	rows := []byte(strings.Repeat(string(event200)+"\n", 20))
 	text := "the ring of shard 3 is \"full\": é\n"
 	dst := make([]byte, 0, 256)
 	fault := &Fault{Code: BadJSON, Offset: 1 << 40}
@@ -26,9 +27,15 @@ func TestAllocations(t *testing.T) {
 	batch()
 	batch() // the scratch finds its size in the first two
 	for name, f := range map[string]func(){
-		"scan":        func() { ScanValue(event200, 0) },
-		"scan bad":    func() { ScanValue(bad, 0) },
-		"scan cut":    func() { ScanValue(event200[:150], 0) },
+		"scan":     func() { ScanValue(event200, 0) },
+		"scan bad": func() { ScanValue(bad, 0) },
+		"scan cut": func() { ScanValue(event200[:150], 0) },
+		"values": func() {
+			values := Values{Src: rows}
+			for at := 0; at < len(rows); at = SkipSpace(rows, at) {
+				at, _ = values.Scan(at)
+			}
+		},
 		"member":      func() { NextMember(event200, 0) },
 		"number":      func() { ParseScaled([]byte("1474921202.123e0"), 3) },
 		"quote":       func() { AppendQuoted(dst, text) },

@@ -20,6 +20,8 @@ const MaxDepth = 64
 // Why not leave this to fastjson, which is what reads members: fastjson accepts NaN, 01 and raw control bytes; its errors allocate
 // and carry no position; and it does not tell where an element begins and ends, which is what a record is here. The scanner
 // allocates nothing, on good input and bad, and its stack is a word, whatever the input.
+//
+// It is the definition. Values gives the same answers and is faster for values that follow one another.
 func ScanValue(src []byte, at int) (end int, code Code) {
 	objects := uint64(0) // a bit for each open container, the innermost lowest: 1 is an object, 0 an array
 	depth := 0

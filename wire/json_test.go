@@ -23,8 +23,8 @@ var corpus = []string{
 }
 
 // scanWhole is what json.Valid is: one value with nothing but white space around it. at is where it stops being so.
-func scanWhole(src []byte) (ok bool, at int) {
-	end, code := ScanValue(src, 0)
+func scanWhole(scan func([]byte) (int, Code), src []byte) (ok bool, at int) {
+	end, code := scan(src)
 	if code != OK {
 		return false, end
 	}
@@ -32,16 +32,31 @@ func scanWhole(src []byte) (ok bool, at int) {
 	return end == len(src), end
 }
 
-// agree requires the scanner to accept what encoding/json accepts, and to stop at the byte where it stops.
+// agree requires the scanner, in each of its ways, to accept what encoding/json accepts, and to stop at the byte where it stops.
 func agree(t *testing.T, src []byte) {
 	t.Helper()
-	ok, at := scanWhole(src)
-	if want := json.Valid(src); ok != want {
-		t.Fatalf("%q: accepted %v (stopped at %d), encoding/json %v", src, ok, at, want)
+	want := json.Valid(src)
+	stop := -1
+	for way, scan := range scans {
+		ok, at := scanWhole(scan, src)
+		if ok != want {
+			t.Fatalf("%q: accepted %s %v (stopped at %d), encoding/json %v", src, way, ok, at, want)
+		}
+		if ok {
+			continue
+		}
+		if stop < 0 {
+			stop = stopOf(t, src)
+		}
+		if at != stop {
+			t.Fatalf("%q: stopped %s at %d, encoding/json at %d", src, way, at, stop)
+		}
 	}
-	if ok {
-		return
-	}
+}
+
+// stopOf is the byte of bad JSON where encoding/json stops.
+func stopOf(t *testing.T, src []byte) int {
+	t.Helper()
 	var discard json.RawMessage
 	var syntax *json.SyntaxError
 	if !errors.As(json.Unmarshal(src, &discard), &syntax) {
@@ -52,9 +67,7 @@ func agree(t *testing.T, src []byte) {
 	if cut || strings.Contains(syntax.Error(), "unexpected end") {
 		want = len(src) // within a number or a word it meets the end as a space that is not there
 	}
-	if at != want {
-		t.Fatalf("%q: stopped at %d, encoding/json at %d", src, at, want)
-	}
+	return want
 }
 
 func TestScanValue_AgreesWithEncodingJSON_EveryPrefix(t *testing.T) {
@@ -124,19 +137,24 @@ func TestScanValue_ExtentsTileTheSource(t *testing.T) {
 			values = append(values, text)
 			src = append(append(src, text...), gap...)
 		}
-		var tiled []byte
-		at := 0
-		for _, want := range values {
-			end, code := ScanValue(src, at)
-			if code != OK || string(src[at:end]) != want {
-				t.Fatalf("gap %q at %d: %v, got %q want %q", gap, at, code, src[at:end], want)
+		for way, scan := range map[string]func(at int) (int, Code){
+			"byte by byte": func(at int) (int, Code) { return ScanValue(src, at) },
+			"by blocks":    (&Values{Src: src}).Scan,
+		} {
+			var tiled []byte
+			at := 0
+			for _, want := range values {
+				end, code := scan(at)
+				if code != OK || string(src[at:end]) != want {
+					t.Fatalf("gap %q at %d, %s: %v, got %q want %q", gap, at, way, code, src[at:end], want)
+				}
+				next := SkipSpace(src, end)
+				tiled = append(append(tiled, src[at:end]...), src[end:next]...)
+				at = next
 			}
-			next := SkipSpace(src, end)
-			tiled = append(append(tiled, src[at:end]...), src[end:next]...)
-			at = next
-		}
-		if !bytes.Equal(tiled, src) {
-			t.Fatalf("gap %q: the extents do not make up the source", gap)
+			if !bytes.Equal(tiled, src) {
+				t.Fatalf("gap %q, %s: the extents do not make up the source", gap, way)
+			}
 		}
 	}
 }
@@ -145,13 +163,14 @@ func TestScanValue_Depth(t *testing.T) {
 	f := func(depth int, open, inner, shut string, wantCode Code) {
 		t.Helper()
 		src := []byte(strings.Repeat(open, depth) + inner + strings.Repeat(shut, depth))
-		end, code := ScanValue(src, 0)
 		wantEnd := len(src)
 		if wantCode == TooDeep {
 			wantEnd = MaxDepth * len(open)
 		}
-		if code != wantCode || end != wantEnd {
-			t.Errorf("depth %d of %q around %q: %v at %d, want %v at %d", depth, open, inner, code, end, wantCode, wantEnd)
+		for way, scan := range scans {
+			if end, code := scan(src); code != wantCode || end != wantEnd {
+				t.Errorf("depth %d of %q around %q, %s: %v at %d, want %v at %d", depth, open, inner, way, code, end, wantCode, wantEnd)
+			}
 		}
 	}
 	f(MaxDepth, `[`, ``, `]`, OK)
@@ -169,8 +188,10 @@ func TestScanValue_Depth(t *testing.T) {
 func TestScanValue_Strict(t *testing.T) {
 	f := func(src string, want int) {
 		t.Helper()
-		if end, code := ScanValue([]byte(src), 0); code != BadJSON || end != want {
-			t.Errorf("%q: %v at %d, want bad_json at %d", src, code, end, want)
+		for way, scan := range scans {
+			if end, code := scan([]byte(src)); code != BadJSON || end != want {
+				t.Errorf("%q %s: %v at %d, want bad_json at %d", src, way, code, end, want)
+			}
 		}
 	}
 	f(``, 0)

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/valyala/fastjson"
@@ -32,6 +33,16 @@ func BenchmarkScanValue(b *testing.B) {
 				}
 			}
 		})
+		b.Run(size+"/v=ours-by-blocks", func(b *testing.B) {
+			b.SetBytes(int64(len(in.src)))
+			b.ReportAllocs()
+			for b.Loop() {
+				values := Values{Src: in.src}
+				if end, code := values.Scan(0); code != OK || end != len(in.src) {
+					b.Fatal("wrong answer")
+				}
+			}
+		})
 		b.Run(size+"/v=fastjson-validate", func(b *testing.B) {
 			b.SetBytes(int64(len(in.src)))
 			b.ReportAllocs()
@@ -50,5 +61,38 @@ func BenchmarkScanValue(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkValues is of 320 values that follow one another, by Values and by ScanValue.
+func BenchmarkValues(b *testing.B) {
+	for _, value := range []string{
+		`{"a":1}`, `{"ts":1474921202000,"sk":"user-0012345"}`, `{"name":"cpu.load","timestamp":1474921202000,"value":0.5,"tags":{"host":"server1"}}`,
+		string(event200), `{"log":"` + strings.Repeat("a line of some text, ", 45) + `"}`,
+	} {
+		src := []byte(strings.Repeat(value+"\n", 320))
+		run := func(v string, scan func(at int) (int, Code)) {
+			b.Run(fmt.Sprintf("bytes=%d/v=%s", len(value), v), func(b *testing.B) {
+				b.SetBytes(int64(len(src)))
+				b.ReportAllocs()
+				for b.Loop() {
+					for at := 0; at < len(src); at++ {
+						var code Code
+						if at, code = scan(at); code != OK {
+							b.Fatal("wrong answer")
+						}
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/320, "ns/value")
+			})
+		}
+		var values Values
+		run("values", func(at int) (int, Code) {
+			if at == 0 {
+				values = Values{Src: src}
+			}
+			return values.Scan(at)
+		})
+		run("scan-value", func(at int) (int, Code) { return ScanValue(src, at) })
 	}
 }

@@ -46,7 +46,7 @@ func (p *parser) parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	}
 	in := batch{b, topic, req.Tables.Columns(topic), req.Now}
 	if body[at] == '{' || body[at] == '[' {
-		return p.sequence(in, body, at)
+		return p.sequence(in, &wire.Values{Src: body}, at)
 	}
 	in.add(body)
 	return nil
@@ -82,16 +82,17 @@ func message(req *wire.Request, b *wire.Batch) ([]byte, *wire.Fault) {
 	return body, nil
 }
 
-// sequence lays the objects and the elements of arrays that follow one another in body from at.
-func (p *parser) sequence(in batch, body []byte, at int) (fault *wire.Fault) {
+// sequence lays the objects and the elements of arrays that follow one another in the body from at.
+func (p *parser) sequence(in batch, values *wire.Values, at int) (fault *wire.Fault) {
+	body := values.Src
 	for at = wire.SkipSpace(body, at); at < len(body); at = wire.SkipSpace(body, at) {
 		switch body[at] {
 		case '{':
-			at, fault = p.event(in, body, at)
+			at, fault = p.event(in, values, at)
 		case '[':
-			at, fault = p.array(in, body, at+1)
+			at, fault = p.array(in, values, at+1)
 		default:
-			if end, code := wire.ScanValue(body, at); code != wire.OK {
+			if end, code := values.Scan(at); code != wire.OK {
 				return in.Fail(code, end)
 			}
 			return in.Fail(wire.NotObject, at)
@@ -104,14 +105,15 @@ func (p *parser) sequence(in batch, body []byte, at int) (fault *wire.Fault) {
 }
 
 // array lays each element of an array whose bracket is already read, and returns the position after its end.
-func (p *parser) array(in batch, body []byte, at int) (int, *wire.Fault) {
+func (p *parser) array(in batch, values *wire.Values, at int) (int, *wire.Fault) {
+	body := values.Src
 	at = wire.SkipSpace(body, at)
 	if at < len(body) && body[at] == ']' {
 		return at + 1, nil
 	}
 	for {
 		var fault *wire.Fault
-		if at, fault = p.event(in, body, wire.SkipSpace(body, at)); fault != nil {
+		if at, fault = p.event(in, values, wire.SkipSpace(body, at)); fault != nil {
 			return at, fault
 		}
 		at = wire.SkipSpace(body, at)
@@ -125,9 +127,10 @@ func (p *parser) array(in batch, body []byte, at int) (int, *wire.Fault) {
 	}
 }
 
-// event lays the value that starts at body[at], and returns the position after it.
-func (p *parser) event(in batch, body []byte, at int) (int, *wire.Fault) {
-	end, code := wire.ScanValue(body, at)
+// event lays the value that starts at the body's byte at, and returns the position after it.
+func (p *parser) event(in batch, values *wire.Values, at int) (int, *wire.Fault) {
+	body := values.Src
+	end, code := values.Scan(at)
 	if code != wire.OK {
 		return end, in.Fail(code, end)
 	}
