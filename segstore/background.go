@@ -203,6 +203,9 @@ func (l *Log) Close() error {
 	if l.poisoned.Load() {
 		err = errors.Join(err, l.abandon())
 	}
+	l.syncMu.Lock()
+	l.cooling.end()
+	l.syncMu.Unlock()
 	l.closed.Store(true)
 	l.full.Store(false) // nobody waits for space any more
 	l.wakeReaders()

@@ -1,5 +1,7 @@
 package segstore
 
+import "penstock/segstore/disk"
+
 // coolStep is how much is given back at a time.
 const coolStep = 4 << 20
 
@@ -12,6 +14,9 @@ const coolStep = 4 << 20
 func (l *Log) cool() {
 	warm := l.o.ResidentBytes
 	list := l.list()
+	if of := l.cooling.of; of != nil && len(list) > 0 && of.base < list[0].base { // it was removed
+		l.cooling.end()
+	}
 	for i := len(list) - 1; i >= 0; i-- {
 		s := list[i]
 		end := s.readable()
@@ -27,7 +32,30 @@ func (l *Log) cool() {
 	}
 }
 
-// cool gives back the pages of a range. Of a segment that nobody has open, that takes opening it.
+// cooling is the segment that is given back by and by, while nobody else has it open. The syncer's.
+type cooling struct {
+	of   *segment
+	file disk.File
+}
+
+func (c *cooling) begin(d disk.Disk, s *segment) {
+	if c.of == s {
+		return
+	}
+	c.end()
+	if f, err := d.OpenReadOnly(s.path); err == nil { // else it was removed this very moment, or the disk is in trouble, which others find out
+		c.of, c.file = s, f
+	}
+}
+
+func (c *cooling) end() {
+	if c.of != nil {
+		_ = c.file.Close()
+		c.of, c.file = nil, nil
+	}
+}
+
+// cool gives back the pages of a range. The caller holds syncMu.
 func (s *segment) cool(l *Log, from, to int64) {
 	s.cooled.Store(to)
 	from = max(0, from-coolStep) // pages come in large pieces, and one that stood across the last border is still there
@@ -37,10 +65,10 @@ func (s *segment) cool(l *Log, from, to int64) {
 		s.file.Cool(s.data, from, to)
 		return
 	}
-	f, err := l.disk.OpenReadOnly(s.path)
-	if err != nil {
-		return // it was removed this very moment, or the disk is in trouble, which others find out
+	if l.cooling.begin(l.disk, s); l.cooling.of == s {
+		l.cooling.file.Cool(nil, from, to)
 	}
-	f.Cool(nil, from, to)
-	_ = f.Close()
+	if to == s.end.Load() {
+		l.cooling.end()
+	}
 }

@@ -76,6 +76,7 @@ type Log struct {
 
 	dropped *segment // the keeper's: out of the list, its files yet to be removed
 	held    held
+	cooling cooling
 	hold    atomic.Int64 // see Hold
 
 	syncState
@@ -165,24 +166,6 @@ func (l *Log) Reserve(n int64) error {
 	}
 	l.stage(int(n))
 	return nil
-}
-
-// ReserveInPlace is Reserve where that has nothing to ask of the disk: there is room in the segment that is being written. Else it does
-// nothing, and is false.
-func (l *Log) ReserveInPlace(n int64) bool {
-	if l.closed.Load() || l.poisoned.Load() || l.astray || !l.fits(n) {
-		return false
-	}
-	l.bound(n)
-	l.stage(int(n))
-	return true
-}
-
-// bound closes the open batch when n bytes more would make it too large.
-func (l *Log) bound(n int64) {
-	if l.open.count > 0 && int64(len(l.open.bytes))+n > BatchBytesMax {
-		l.Commit()
-	}
 }
 
 func (l *Log) fits(n int64) bool {

@@ -43,6 +43,24 @@ func (s *Stages) give(b []byte) {
 	s.kept += cap(b)
 }
 
+// ReserveInPlace is Reserve where that has nothing to ask of the disk: there is room in the segment that is being written. Else it does
+// nothing, and is false.
+func (l *Log) ReserveInPlace(n int64) bool {
+	if l.closed.Load() || l.poisoned.Load() || l.astray || !l.fits(n) {
+		return false
+	}
+	l.bound(n)
+	l.stage(int(n))
+	return true
+}
+
+// bound closes the open batch when n bytes more would make it too large.
+func (l *Log) bound(n int64) {
+	if l.open.count > 0 && int64(len(l.open.bytes))+n > BatchBytesMax {
+		l.Commit()
+	}
+}
+
 // stage makes room for n more bytes in the open batch.
 func (l *Log) stage(n int) {
 	b := &l.open

@@ -30,8 +30,7 @@ const positionMax = 4 << 10
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	door, cl := s.doorOf(ctx)
 	door.requests.Add(1)
-	header := &ctx.Request.Header
-	var lines headers
+	header, lines := &ctx.Request.Header, headers{}
 	flaw, chunked := judge(header, &lines)
 	if flaw != "" {
 		door.malformed.Add(1)
