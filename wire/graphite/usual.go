@@ -33,6 +33,8 @@ func (p *pickles) usual(src []byte) bool {
 			return true
 		case opMark:
 			at++
+		case opAppend: // without a point before it
+			return false
 		default:
 			end = opAppend
 		}
