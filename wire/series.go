@@ -27,6 +27,7 @@ type series struct {
 
 type point struct {
 	time         int64
+	stamp        []byte // time's digits, or nil
 	value, nanos []byte
 	next         int32
 }
@@ -130,7 +131,16 @@ func (s *Series) grow() {
 // Add gives a series a point: milliseconds, the value as JSON, and the nanoseconds as a JSON number or nil. Both must live as long as
 // the batch's records.
 func (s *Series) Add(series int, time int64, value, nanos []byte) {
-	s.points = append(s.points, point{time: time, value: value, nanos: nanos})
+	s.add(series, point{time: time, value: value, nanos: nanos})
+}
+
+// AddWritten is Add with the digits of the time, which live as long.
+func (s *Series) AddWritten(series int, time int64, stamp, value []byte) {
+	s.add(series, point{time: time, stamp: stamp, value: value})
+}
+
+func (s *Series) add(series int, p point) {
+	s.points = append(s.points, p)
 	at := int32(len(s.points))
 	of := &s.all[series]
 	if of.last == 0 {
@@ -174,7 +184,12 @@ func (s *Series) Flush(b *Batch, topic []byte) {
 }
 
 func (p *point) append(dst []byte) []byte {
-	dst = strconv.AppendInt(append(dst, '['), p.time, 10)
+	dst = append(dst, '[')
+	if p.stamp != nil {
+		dst = append(dst, p.stamp...)
+	} else {
+		dst = strconv.AppendInt(dst, p.time, 10)
+	}
 	dst = append(append(dst, ','), p.value...)
 	if p.nanos != nil {
 		dst = append(append(dst, ','), p.nanos...)

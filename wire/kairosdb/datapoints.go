@@ -10,6 +10,8 @@ import (
 type parser struct {
 	text   wire.Text
 	series wire.Series
+	known  wire.Outlines
+	usual  usual      // the metric at hand
 	tags   []wire.Tag // of the metric at hand, as sent
 	sorted []wire.Tag // the same by name, where they were not sent so
 	request
@@ -46,7 +48,11 @@ func (p *parser) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	if cap(p.tags) > keepTags {
 		p.tags, p.sorted = nil, nil
 	}
+	if cap(p.usual.points) > keepWritten {
+		p.usual.points = nil
+	}
 	p.request = request{Batch: b, from: wire.Source{Wire: wireName, Tenant: req.Tenant}, body: body}
+	p.known.Begin(req.Tenant)
 	p.series.Reset()
 	if fault := p.metrics(); fault != nil {
 		return fault
@@ -150,6 +156,9 @@ func (p *parser) unfinished(index, at int) int {
 
 // metric reads the element that starts at body[at], and returns the position after it; ok is false when it is no JSON.
 func (p *parser) metric(index, at int) (end int, ok bool) {
+	if end = p.again(at); end > 0 {
+		return end, true
+	}
 	end, code := wire.ScanValue(p.body, at)
 	if code == wire.TooDeep {
 		p.Refuse(code, end, p.body[at:]).Because(p.quote(code.Text(), nil, ""))
@@ -158,6 +167,9 @@ func (p *parser) metric(index, at int) (end int, ok bool) {
 	if code != wire.OK {
 		p.Refuse(code, end, p.body[at:]).Because(p.malformed(index, at, end))
 		return len(p.body), false
+	}
+	if p.usual.end != end {
+		p.usual.end = 0
 	}
 	m := metric{index: index, at: at, raw: p.body[at:end:end]}
 	if p.read(&m) && p.valid(&m) {

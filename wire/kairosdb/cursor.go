@@ -1,0 +1,87 @@
+package kairosdb
+
+import (
+	"bytes"
+
+	"penstock/wire"
+)
+
+// cursor reads JSON of which it knows what must come next. Where that does not come it is lost, and stays so.
+type cursor struct {
+	src  []byte
+	at   int // never at white space
+	lost bool
+}
+
+// sees reports whether this byte comes next.
+func (c *cursor) sees(next byte) bool { return c.at < len(c.src) && c.src[c.at] == next }
+
+// pass goes past this byte, which must come next.
+func (c *cursor) pass(next byte) {
+	if !c.sees(next) {
+		c.lost = true
+		return
+	}
+	c.at = wire.SkipSpace(c.src, c.at+1)
+}
+
+// take goes to end, which must be further on, and returns what is before it.
+func (c *cursor) take(end int) []byte {
+	if end <= c.at {
+		c.lost = true
+		return nil
+	}
+	text := c.src[c.at:end:end]
+	c.at = wire.SkipSpace(c.src, end)
+	return text
+}
+
+// enclosed takes what begins with this byte, up to the next that is the last.
+func (c *cursor) enclosed(first, last byte) []byte {
+	if c.sees(first) {
+		within := c.at + 1
+		if size := bytes.IndexByte(c.src[within:], last); size >= 0 {
+			return c.take(within + size + 1)
+		}
+	}
+	c.lost = true
+	return nil
+}
+
+// digits takes digits, one at least.
+func (c *cursor) digits() []byte { return c.take(skipDigits(c.src, c.at)) }
+
+// stamp takes a time that is spelled as a record spells it, above 0.
+func (c *cursor) stamp() (text []byte, ms int64) {
+	text = c.digits()
+	if len(text) > 18 || len(text) > 0 && text[0] == '0' {
+		c.lost = true
+	}
+	for _, digit := range text {
+		ms = 10*ms + int64(digit-'0')
+	}
+	return text, ms
+}
+
+// number takes a number that is spelled as a record spells it: digits, perhaps a point and more digits.
+func (c *cursor) number() (text []byte, kind pointKind) {
+	at := c.at
+	if c.sees('-') {
+		at++
+	}
+	end := skipDigits(c.src, at)
+	size := end - at
+	zero := at < len(c.src) && c.src[at] == '0'
+	if size == 0 || zero && size > 1 {
+		c.lost = true
+	}
+	if end < len(c.src) && c.src[end] == '.' {
+		kind, at = doubleKind, end+1
+		if end = skipDigits(c.src, at); end == at || end-c.at > maxNumber {
+			c.lost = true
+		}
+	} else if kind = longKind; size > 18 || zero && at > c.at {
+		c.lost = true
+	}
+	return c.take(end), kind
+}
