@@ -8,7 +8,10 @@ import (
 
 // Outlines remembers the series that senders of single points name again and again: from the bytes that name one on the wire to what
 // its record is but for its points. One for each worker; the zero value is ready. Use: Begin, then Find, then Learn if that found
-// nothing, then Lay.
+// nothing, then Lay. Where a series' bytes are quicker compared than found, Expected and Met come before.
+//
+// Senders name their series in the same order each time, so each outline has which one followed it last. That one is compared first:
+// as outlines lie in the order in which they came, a sender's lines go through memory once from its beginning to its end.
 //
 // What senders can make it hold is bounded, in number and bytes. When it is full it stays as it is until it was asked for as many
 // strangers as it knows series; then it begins anew. So a few series too many cost a few misses, not all.
@@ -16,6 +19,8 @@ type Outlines struct {
 	slots     []outlineSlot // open addressing
 	all       []outline
 	text      []byte // of all: the two parts of the name, then head, tail and key
+	last      uint32 // 1 + an index into all: what was found or learned last; 0: nothing was
+	next      uint32 // the same: what followed it the last time
 	asked     uint64 // the hash of what Find was asked for last
 	strangers int    // asked for since it is full
 	tenant    []byte
@@ -28,6 +33,7 @@ type outlineSlot struct {
 
 type outline struct {
 	at                            uint32 // in text
+	next                          uint32 // 1 + an index into all: what followed it the last time; 0: nothing yet
 	name, rest, head, tail, whole uint16 // lengths; whole is head, tail and key
 	kind                          uint8
 	hash                          uint64 // of head and tail
@@ -48,6 +54,12 @@ type Outline struct {
 	kept       bool   // it is remembered: valid until the next Begin
 }
 
+// Expected is what Find was once asked for.
+type Expected struct {
+	Kind       uint8
+	Name, Rest []byte
+}
+
 // Single is a point in the digits in which it was sent.
 type Single struct {
 	Time  int64  // milliseconds
@@ -61,13 +73,40 @@ func (o *Outlines) Begin(tenant []byte) {
 	if o.strangers >= mostOutlines || !bytes.Equal(tenant, o.tenant) {
 		clear(o.slots)
 		o.all, o.text, o.strangers = o.all[:0], o.text[:0], 0
+		o.last, o.next = 0, 0
 		o.tenant = append(o.tenant[:0], tenant...)
 	}
+}
+
+// Expected is the series that followed, the last time, the one that was found or learned last. ok is false when there is none. It is
+// valid until the next Begin or Learn.
+func (o *Outlines) Expected() (e Expected, ok bool) {
+	if o.next == 0 {
+		return e, false
+	}
+	had := &o.all[o.next-1]
+	rest := had.at + uint32(had.name)
+	return Expected{Kind: had.kind, Name: o.text[had.at:rest], Rest: o.text[rest : rest+uint32(had.rest)]}, true
+}
+
+// Met returns the outline of the series that Expected told: it has come.
+func (o *Outlines) Met() Outline {
+	had := &o.all[o.next-1]
+	o.last, o.next = o.next, had.next
+	return o.outline(had)
+}
+
+func (o *Outlines) outline(had *outline) Outline {
+	text := o.text[had.at+uint32(had.name)+uint32(had.rest):]
+	return Outline{text: text[:had.whole], head: int(had.head), tail: int(had.tail), hash: had.hash, kept: true}
 }
 
 // Find returns the outline of a series whose name on the wire has two parts, the second perhaps empty. kind is what else makes it
 // another series. ok is false when it is not known.
 func (o *Outlines) Find(kind uint8, name, rest []byte) (known Outline, ok bool) {
+	if o.next != 0 && o.is(&o.all[o.next-1], kind, name, rest) {
+		return o.Met(), true
+	}
 	o.asked = maphash.Bytes(seed, name) + uint64(kind)
 	if len(rest) > 0 {
 		o.asked = bits.RotateLeft64(o.asked, 31) ^ maphash.Bytes(seed, rest)
@@ -80,15 +119,29 @@ func (o *Outlines) Find(kind uint8, name, rest []byte) (known Outline, ok bool) 
 		if o.slots[at].hash != uint32(o.asked) {
 			continue
 		}
-		had := &o.all[o.slots[at].of-1]
-		text := o.text[had.at:]
-		behind := int(had.name) + int(had.rest)
-		if had.kind == kind && string(text[:had.name]) == string(name) && string(text[had.name:behind]) == string(rest) {
-			text = text[behind : behind+int(had.whole)]
-			return Outline{text: text, head: int(had.head), tail: int(had.tail), hash: had.hash, kept: true}, true
+		if o.is(&o.all[o.slots[at].of-1], kind, name, rest) {
+			o.follow(o.slots[at].of)
+			return o.Met(), true
 		}
 	}
 	return known, false
+}
+
+// is reports whether an outline is that of a series.
+func (o *Outlines) is(had *outline, kind uint8, name, rest []byte) bool {
+	if had.kind != kind || int(had.name) != len(name) || int(had.rest) != len(rest) {
+		return false
+	}
+	text := o.text[had.at:]
+	return string(text[:len(name)]) == string(name) && string(text[len(name):][:len(rest)]) == string(rest)
+}
+
+// follow notes that an outline follows the last one.
+func (o *Outlines) follow(of uint32) {
+	if o.last != 0 {
+		o.all[o.last-1].next = of
+	}
+	o.next = of
 }
 
 // Learn makes the outline of a series that Find was just asked for in vain, and remembers it if there is room. Without a name it is
@@ -110,12 +163,14 @@ func (o *Outlines) Learn(kind uint8, name, rest []byte, m *Metric, from Source) 
 	case len(o.all) == mostOutlines || len(text) > mostOutlineBytes:
 		o.strangers++
 	default:
-		o.text, made.kept = text, true
+		o.text = text
 		o.all = append(o.all, outline{
 			at: uint32(at), name: uint16(len(name)), rest: uint16(len(rest)), head: uint16(head), tail: uint16(tail),
 			whole: uint16(len(made.text)), kind: kind, hash: hash,
 		})
 		o.place(uint32(o.asked))
+		o.follow(uint32(len(o.all)))
+		return o.Met()
 	}
 	return made
 }
@@ -149,12 +204,24 @@ func (l Outline) Lay(b *Batch, topic []byte, p *Single) {
 	value := len(p.Stamp) + len(p.Zeros) + len(",") + len(p.Value) + l.head + l.tail
 	text := b.Scratch(value + len(l.text) - l.head - l.tail)
 	at := copy(text, l.text[:l.head])
-	at += copy(text[at:], p.Stamp)
-	at += copy(text[at:], p.Zeros)
+	at += copyShort(text[at:], p.Stamp)
+	if p.Zeros != "" {
+		at += copy(text[at:], p.Zeros)
+	}
 	text[at] = ','
 	at++
-	at += copy(text[at:], p.Value)
+	at += copyShort(text[at:], p.Value)
 	copy(text[at:], l.text[l.head:]) // the tail, and behind the record's value its key
 	r := b.Add()
 	r.Topic, r.Key, r.Value, r.Time = topic, text[value:len(text):len(text)], text[:value:value], p.Time
+}
+
+// copyShort is copy for what is short, and has more behind it that may be copied along: 16 bytes at once, where there is room. What
+// comes too much is to be written over.
+func copyShort(dst, src []byte) int {
+	if len(src) <= 16 && cap(src) >= 16 && len(dst) >= 16 {
+		*(*[16]byte)(dst) = [16]byte(src[:16])
+		return len(src)
+	}
+	return copy(dst, src)
 }

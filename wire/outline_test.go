@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"testing"
@@ -86,5 +87,45 @@ func TestOutlines_Full(t *testing.T) {
 	}
 	if len(o.text) > mostOutlineBytes || o.strangers != 1 {
 		t.Errorf("%d series in %d bytes", len(o.all), len(o.text))
+	}
+}
+
+// What is expected is what followed the last time; to begin anew, or with another tenant, is to expect nothing.
+func TestOutlines_Expected(t *testing.T) {
+	var o Outlines
+	expects := func(want string) {
+		t.Helper()
+		got := ""
+		if e, ok := o.Expected(); ok {
+			got = string(e.Name) + string(e.Rest) + strconv.Itoa(int(e.Kind))
+		}
+		if got != want {
+			t.Errorf("%q is expected, want %q", got, want)
+		}
+	}
+	expects("")
+	for i, name := range []string{"a", "b", "c", "a", "b", "b", "c", "b", "c", "a"} {
+		ask(t, &o, "", name, uint8(len(name)))
+		expects([]string{"", "", "", "brest b1", "crest c1", "brest b1", "arest a1", "crest c1", "brest b1", "brest b1"}[i])
+	}
+	outline := o.Met()
+	found, ok := o.Find(1, []byte("b"), []byte("rest b"))
+	if !ok || string(outline.text) != string(found.text) {
+		t.Errorf("met %q, found %q", outline.text, found.text)
+	}
+	o.Begin([]byte("x"))
+	expects("")
+	ask(t, &o, "x", "a", 0)
+	expects("")
+	const seed = 20261127
+	random := rand.New(rand.NewPCG(seed, 1))
+	for i := range 5000 {
+		n := i % 7
+		if random.IntN(4) == 0 {
+			n = random.IntN(9)
+		}
+		if known := ask(t, &o, "x", string(rune('a'+n)), uint8(n%2)); !known && i > 500 {
+			t.Fatalf("seed %d: step %d: series %d is not known", seed, i, n)
+		}
 	}
 }

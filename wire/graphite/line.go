@@ -11,6 +11,7 @@ type lines struct {
 	names  *names
 	metric wire.Metric
 	known  wire.Outlines
+	stamp  wire.Stamp
 	digits [20]byte
 }
 
@@ -19,6 +20,10 @@ var from = wire.Source{Wire: "graphite"}
 // Parse implements wire.Parser. A line is taken or refused whole.
 func (p *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	line := req.Body
+	p.known.Begin(nil)
+	if p.expected(line, req, b) {
+		return nil
+	}
 	name, next := nextWord(line, 0)
 	if name == nil && next == len(line) {
 		return nil // an empty line
@@ -42,16 +47,48 @@ func (p *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	if point.Value, why = value(number, b); why != taken {
 		return refused(b, why, next-len(number))
 	}
-	p.known.Begin(nil)
-	series, ok := p.known.Find(0, name, nil)
+	kind := other
+	if line[0] > ' ' && line[0] != '"' {
+		kind = leading
+	}
+	series, ok := p.known.Find(kind, name, nil)
 	if !ok {
 		if why = p.names.read(name, &p.metric, b); why != taken {
 			return refused(b, why, 0)
 		}
-		series = p.known.Learn(0, name, nil, &p.metric, from)
+		series = p.known.Learn(kind, name, nil, &p.metric, from)
 	}
 	series.Lay(b, req.Topics[wire.KindMetric], &point)
 	return nil
+}
+
+// The kinds of names: those that a line begins with, without a quote, are all that stands there up to a space.
+const (
+	leading uint8 = iota
+	other
+)
+
+// expected lays the point of a line like most: of the series that followed the last one the time before. false: the line must be
+// taken apart.
+func (p *lines) expected(line []byte, req *wire.Request, b *wire.Batch) bool {
+	series, ok := p.known.Expected()
+	if !ok || series.Kind != leading || len(line) <= len(series.Name) ||
+		string(line[:len(series.Name)]) != string(series.Name) || line[len(series.Name)] != ' ' {
+		return false
+	}
+	line = line[len(series.Name)+1:]
+	end, _ := wire.PlainNumber(line)
+	if end == 0 || end == len(line) || line[end] != ' ' {
+		return false
+	}
+	if stamp := line[end+1:]; p.stamp.Leads(stamp) != len(stamp) || len(stamp) == 0 {
+		if ms, ok := writtenSeconds(stamp); !ok || !p.stamp.Set(stamp, "000", ms) {
+			return false
+		}
+	}
+	point := p.stamp.Point(line[:end])
+	p.known.Met().Lay(b, req.Topics[wire.KindMetric], &point)
+	return true
 }
 
 func refused(b *wire.Batch, why reason, offset int) *wire.Fault {

@@ -2,6 +2,9 @@ package graphite
 
 import (
 	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
 	"os"
 	"testing"
 
@@ -29,6 +32,70 @@ func benchmark(b *testing.B, stream string, frame []byte, records int) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*records), "ns/point")
+}
+
+// Ten thousand series, again and again in the same order, as a connection brings them.
+const (
+	manySeries = 10_000
+	manyRounds = 3
+)
+
+// each names every point of manyRounds of manySeries.
+func each(one func(name string, secs int, value float64)) {
+	for i := range manySeries * manyRounds {
+		n := i % manySeries
+		one(fmt.Sprintf("node.host-%d.cpu.mode%d;cpu=%d;dc=eu1", n/40, n%10, n/10%4), 1790000000+10*(i/manySeries), float64(7919*i%100_000)/100)
+	}
+}
+
+func BenchmarkLineSeries(b *testing.B) {
+	var text []byte
+	each(func(name string, secs int, value float64) {
+		text = fmt.Appendf(text, "%s %.2f %d\n", name, value, secs)
+	})
+	benchmarkSeries(b, &Format.Streams[0], text)
+}
+
+// In protocol 2, 500 points a pickle.
+func BenchmarkPickleSeries(b *testing.B) {
+	var text, frame []byte
+	points := 0
+	each(func(name string, secs int, value float64) {
+		if points == 0 {
+			frame = append(frame[:0], "\x80\x02]q\x00("...)
+		}
+		frame = append(binary.LittleEndian.AppendUint32(append(frame, 'X'), uint32(len(name))), name...)
+		frame = binary.LittleEndian.AppendUint32(append(frame, "q\x01J"...), uint32(secs))
+		frame = append(binary.BigEndian.AppendUint64(append(frame, 'G'), math.Float64bits(value)), "\x86q\x02\x86q\x03"...)
+		if points++; points == 500 {
+			frame = append(frame, "e."...)
+			text = append(binary.BigEndian.AppendUint32(text, uint32(len(frame))), frame...)
+			points = 0
+		}
+	})
+	benchmarkSeries(b, &Format.Streams[1], text)
+}
+
+// benchmarkSeries splits and parses a stream, in batches as a connection's reads come.
+func benchmarkSeries(b *testing.B, stream *wire.Stream, text []byte) {
+	const perBatch = 1000
+	parser, split, req := stream.New(), stream.NewSplit(), request(nil)
+	var batch wire.Batch
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for rest := text; len(rest) > 0; {
+			advance, frame, _ := split(rest, false)
+			rest, req.Body = rest[advance:], frame
+			if fault := parser.Parse(req, &batch); fault != nil {
+				b.Fatal(fault)
+			}
+			if len(batch.Records) >= perBatch {
+				batch.Reset()
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(manySeries*manyRounds), "ns/point")
 }
 
 // goldenFrame is the frame of a pickle's golden.

@@ -1,6 +1,7 @@
 package kairosdb
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -79,4 +80,33 @@ func BenchmarkTelnet(b *testing.B) {
 			}
 		})
 	}
+}
+
+// BenchmarkTelnetSeries is put lines of ten thousand series, again and again in the same order, as a connection brings them.
+func BenchmarkTelnetSeries(b *testing.B) {
+	const series, rounds, perBatch = 10_000, 3, 900
+	var text []byte
+	for i := range series * rounds {
+		n := i % series
+		text = fmt.Appendf(text, "put node.cpu.mode%d %d %.2f host=host-%d cpu=%d dc=eu1\n", n%10, 1790000000+10*(i/series), float64(7919*i%100_000)/100, n/40, n/10%4)
+	}
+	stream := New(Settings{}).Streams[0]
+	p, split := stream.New(), stream.NewSplit()
+	req := post("")
+	var batch wire.Batch
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		for rest := text; len(rest) > 0; {
+			advance, frame, _ := split(rest, false)
+			rest, req.Body = rest[advance:], frame
+			if fault := p.Parse(req, &batch); fault != nil {
+				b.Fatal(fault)
+			}
+			if len(batch.Records) == perBatch {
+				batch.Reset()
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(bytes.Count(text, []byte("\n"))), "ns/point")
 }

@@ -10,7 +10,16 @@ type sample struct {
 	suffix            byte // of the command: putm, puts; 0: put
 	name, time, value []byte
 	rest              []byte // the tags as sent
+	latin             bool   // it was sent in other bytes
 	ok                bool
+}
+
+// kind is what makes a series of the line's name and tags: its points' type, and whether its bytes are those that were sent.
+func (s *sample) kind(of pointKind) uint8 {
+	if s.latin {
+		return uint8(of) | 1<<7
+	}
+	return uint8(of)
 }
 
 // cutSample takes apart a line none of whose first four words begins with a quote. The words of such a line's rest depend on the rest
@@ -51,6 +60,55 @@ func plainWord(line []byte, at int) (word []byte, end int) {
 	return line[at:end:end], end
 }
 
+// expected lays the point of a line of put like most: of the series that followed the last one the time before. What stands around
+// its numbers is compared with what stood there then. false: the line must be taken apart.
+func (l *lines) expected(line []byte, req *wire.Request, b *wire.Batch) bool {
+	series, ok := l.known.Expected()
+	if !ok || len(line) <= len("put ")+len(series.Name) || string(line[:len("put ")]) != "put " {
+		return false
+	}
+	line = line[len("put "):]
+	if string(line[:len(series.Name)]) != string(series.Name) || line[len(series.Name)] != ' ' {
+		return false
+	}
+	line = line[len(series.Name)+1:]
+	end := l.stamp.Leads(line)
+	if end == 0 || end == len(line) || line[end] != ' ' {
+		if end = l.readStamp(line); end == 0 || end == len(line) || line[end] != ' ' {
+			return false
+		}
+	}
+	line = line[end+1:]
+	end, fraction := wire.PlainNumber(line)
+	kind := longKind
+	if fraction {
+		kind = doubleKind
+	}
+	if end == 0 || series.Kind != uint8(kind) || string(line[end:]) != string(series.Rest) {
+		return false
+	}
+	point := l.stamp.Point(line[:end])
+	l.known.Met().Lay(b, req.Topics[wire.KindMetric], &point)
+	return true
+}
+
+// readStamp reads the time that a line of put goes on with, and returns its length, or 0.
+func (l *lines) readStamp(line []byte) int {
+	end := skipDigits(line, 0)
+	if end == 0 {
+		return 0
+	}
+	ms, ok := writtenTime(line[:end])
+	zeros := ""
+	if ms < secondsBelow {
+		ms, zeros = ms*1000, "000"
+	}
+	if !ok || !l.stamp.Set(line[:end], zeros, ms) {
+		return 0
+	}
+	return end
+}
+
 // again lays the point of a line like most: its series is known, and its numbers are spelled as a record spells them. false: the line
 // must be read word by word.
 func (l *lines) again(s *sample, req *wire.Request, b *wire.Batch) bool {
@@ -68,7 +126,7 @@ func (l *lines) again(s *sample, req *wire.Request, b *wire.Batch) bool {
 	} else if kind, ok = writtenKind(s.value); !ok {
 		return false
 	}
-	series, ok := l.known.Find(uint8(kind), s.name, s.rest)
+	series, ok := l.known.Find(s.kind(kind), s.name, s.rest)
 	if ok {
 		series.Lay(b, req.Topics[wire.KindMetric], &point)
 	}

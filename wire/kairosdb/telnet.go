@@ -12,6 +12,7 @@ import (
 type lines struct {
 	feedback bool
 	known    wire.Outlines
+	stamp    wire.Stamp
 	words    [][]byte
 	tags     []wire.Tag
 }
@@ -51,11 +52,16 @@ func split(limit int) wire.Splitter {
 // Parse implements wire.Parser for one line.
 func (l *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	line := req.Body
-	if !isASCII(line) {
+	l.known.Begin(req.Tenant)
+	if l.expected(line, req, b) {
+		return nil
+	}
+	latin := !isASCII(line)
+	if latin {
 		line = b.Close(latin1(b.Open(), line))
 	}
-	l.known.Begin(req.Tenant)
 	sent := cutSample(line)
+	sent.latin = latin
 	if sent.ok && l.again(&sent, req, b) {
 		return nil
 	}
@@ -114,9 +120,9 @@ func (l *lines) put(s *sample, req *wire.Request, b *wire.Batch) *wire.Fault {
 		return fault
 	}
 	of := wire.Metric{Name: name, Tags: l.tags, Type: kindNames[kind], TTL: ttl}
-	series, ok := l.known.Find(uint8(kind), s.name, s.rest)
+	series, ok := l.known.Find(s.kind(kind), s.name, s.rest)
 	if !ok {
-		series = l.known.Learn(uint8(kind), s.name, s.rest, &of, wire.Source{Wire: wireName, Tenant: req.Tenant})
+		series = l.known.Learn(s.kind(kind), s.name, s.rest, &of, wire.Source{Wire: wireName, Tenant: req.Tenant})
 	}
 	var digits [maxNumber]byte
 	series.Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: strconv.AppendInt(digits[:0], ms, 10), Value: value})

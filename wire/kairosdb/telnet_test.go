@@ -3,11 +3,13 @@ package kairosdb
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
 
 	"penstock/wire"
+	"penstock/wire/wiretest"
 )
 
 // The words of lines as the server's own tests have them, and its splitter where they do not look.
@@ -152,4 +154,59 @@ func TestTelnet_Times(t *testing.T) {
 	if max := New(Settings{MaxLine: 13}).Streams[0].Max; max != 13+len("\r\n") {
 		t.Errorf("a line of 13 bytes and its end have room for %d", max)
 	}
+}
+
+// Whatever lines a parser has seen, and in whatever order, it makes the same of a line as a new one.
+func TestTelnet_Expected(t *testing.T) {
+	var p lines
+	var b wire.Batch
+	usual := []string{
+		"put a 1790000000 1.5 host=x", "put b 1790000000 2 host=x", "put b 1790000000 2.5 host=x", "put ab 1790000000000 -3 host=x y=\"z",
+		"put a 1790000000 4 host=x kairos_opt.ttl=5", "put c 1790000000 0", "put d 17900000 0.25",
+	}
+	for round := range 3 {
+		for i, line := range usual {
+			b.Reset()
+			p.known.Begin(nil)
+			if got, want := p.expected([]byte(line), post(line), &b), round > 1 || round == 1 && i > 0; got != want {
+				t.Fatalf("round %d: %s: expected: %t", round, line, got)
+			} else if got {
+				continue
+			}
+			if fault := p.Parse(post(line), &b); fault != nil {
+				t.Fatal(fault)
+			}
+		}
+	}
+	many := append(usual, "put a 1790000000 1e5 host=x", "put a 1790000000 01 host=x", "put a 0179000000 1 host=x", "put a 1790000000 1.5 host=x ", "put a 1790000000 1.5  host=x",
+		"put a  1790000000 1.5 host=x", "put  a 1790000000 1.5 host=x", "put a 1790000000 1.5", "put a 1790000000 -0 host=x", "put a 1790000000 1. host=x", "putm a 1790000000 1.5 host=x",
+		"puts a 1790000000 1.5 host=x", "put a 17900000001 1.5 host=x", "put a 2999999999 1 host=x", "put a 3000000000 1 host=x", "put a 1790000000", "put a", "put ", "put", "", "version",
+		"put \"a\" 1790000000 1.5 host=x", "put \xc3\xa9 1790000000 1.5 host=x", "put \xe9 1790000000 1.5 host=x", "put b 1790000000 2 host=\xc3\xa9", "put b 1790000000 2 host=\xe9",
+		"put a 179000000000000000 1 host=x", "put a 1790000000000000 1 host=x", "put a 1790000000 999999999999999999 host=x", "put a 1790000000 9999999999999999999 host=x")
+	const seed = 20261127
+	random := rand.New(rand.NewPCG(seed, 0))
+	p = lines{}
+	order := random.Perm(len(many))
+	for i := range 40 * len(many) {
+		line := many[order[i%len(order)]]
+		if random.IntN(6) == 0 {
+			line = many[random.IntN(len(many))]
+		}
+		if got, want := told(&p, line), told(new(lines), line); got != want {
+			t.Fatalf("seed %d, line %d: %q makes\n%s, and for a new parser\n%s", seed, i, line, got, want)
+		}
+	}
+}
+
+// told is what comes of a line.
+func told(p *lines, line string) string {
+	var b wire.Batch
+	text := ""
+	if fault := p.Parse(post(line), &b); fault != nil {
+		text = fmt.Sprintf("%v %s", fault, fault.Detail)
+	}
+	for i := range b.Records {
+		text += wiretest.Tell(&b.Records[i])
+	}
+	return text
 }
