@@ -21,6 +21,9 @@ const root = ".."
 
 const module = "penstock/"
 
+// instruments are what benchmarks measure with: servers as child processes, what Linux tells of them, numbers from a seed, medians, and plots.
+var instruments = []string{"benchmarks/child", "benchmarks/machine", "benchmarks/plot", "benchmarks/proc", "benchmarks/splitmix", "benchmarks/spread"}
+
 // edges is who may import whom: for each package, those of ours and those of other modules that its code, tests aside, may name.
 // A row ending in /* is for every package below that has no row of its own. A package without a row, and an import that its row
 // does not have, fail the test: an edge is added here knowingly, and the reason for it belongs in ARCHITECTURE.md.
@@ -54,9 +57,9 @@ var edges = map[string][]string{
 	"appliance/kafka/scram":  {}, // a leaf: what a password's verifier is, the configuration knows too
 
 	// Proofs measure or attack anything.
-	"benchmarks/*":       {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
-	"benchmarks/load":    {"benchmarks/load/*", "github.com", "golang.org/x"},
-	"benchmarks/load/*":  {"benchmarks/load/*", "github.com", "golang.org/x"}, // its parts: what is sent, how, and what came of it
+	"benchmarks/*":       append(instruments, "wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"),
+	"benchmarks/load":    append(instruments, "benchmarks/load/*", "github.com", "golang.org/x"),
+	"benchmarks/load/*":  append(instruments, "benchmarks/load/*", "github.com", "golang.org/x"), // its parts: what is sent, how, and what came of it
 	"benchmarks":         {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
 	"appliance/e2e":      {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com"},
 	"appliance/e2e/bugs": {}, // runs the go command

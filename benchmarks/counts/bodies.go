@@ -5,19 +5,21 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"penstock/benchmarks/splitmix"
 )
 
 // now is the time of arrival of everything, ms since 1970.
 const now = 1_790_000_000_000
 
 // events makes n events of 200 bytes, as a service's log has them.
-func events(random *splitmix, n int) []string {
+func events(random *splitmix.Source, n int) []string {
 	all := make([]string, n)
 	for i := range all {
 		text := fmt.Sprintf(`{"ts":%d,"key":"web-%04d.api","level":"info","status":%d,"value":%d.%03d,"ok":true,"msg":"GET /path/%d `,
-			now+int64(i), random.below(1000), 200+100*random.below(4), random.below(1000), random.below(1000), random.below(100_000))
+			now+int64(i), random.Below(1000), 200+100*random.Below(4), random.Below(1000), random.Below(1000), random.Below(100_000))
 		for len(text) < 198 {
-			text += string(rune('a' + random.below(26)))
+			text += string(rune('a' + random.Below(26)))
 		}
 		all[i] = text + `"}`
 	}
@@ -31,10 +33,10 @@ type sample struct {
 	value        float64
 }
 
-func samples(random *splitmix, n int) []sample {
+func samples(random *splitmix.Source, n int) []sample {
 	all := make([]sample, n)
 	for i := range all {
-		all[i] = sample{i % 10, i / 10 % 10, now/1000 + int64(i/100)*10, float64(random.below(1_000_000)) / 100}
+		all[i] = sample{i % 10, i / 10 % 10, now/1000 + int64(i/100)*10, float64(random.Below(1_000_000)) / 100}
 	}
 	return all
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"penstock/appliance/shard"
+	"penstock/benchmarks/splitmix"
 	"penstock/ring"
 	"penstock/segstore"
 	"penstock/wire"
@@ -62,10 +63,10 @@ func openRing(string) (*job, error) {
 }
 
 // keyedRecords makes a request's records, of which each has a key.
-func keyedRecords(random *splitmix) *wire.Batch {
+func keyedRecords(random *splitmix.Source) *wire.Batch {
 	b := &wire.Batch{}
 	for _, text := range events(random, perRequest) {
-		*b.Add() = wire.Record{Topic: []byte("events"), Key: fmt.Appendf(nil, "web-%04d.api", random.below(1000)), Value: []byte(text), Time: now}
+		*b.Add() = wire.Record{Topic: []byte("events"), Key: fmt.Appendf(nil, "web-%04d.api", random.Below(1000)), Value: []byte(text), Time: now}
 	}
 	return b
 }
@@ -80,7 +81,7 @@ func openOffer(dir string, ack shard.Ack) (*job, error) {
 	if err := set.CreateTopic("events", shards); err != nil {
 		return nil, err
 	}
-	random := splitmix(seed)
+	random := splitmix.Source(seed)
 	var all []*wire.Batch
 	for range batchCount {
 		all = append(all, keyedRecords(&random))
@@ -177,7 +178,7 @@ func openAppends(dir string, batches int) (*job, error) {
 	if err != nil {
 		return nil, err
 	}
-	random := splitmix(seed)
+	random := splitmix.Source(seed)
 	records := keyedRecords(&random).Records
 	steps, each := batchCount, perRequest/batches
 	return &job{steps: steps, units: steps * perRequest,
@@ -200,7 +201,7 @@ func openReading(dir string, read func(cursor *segstore.Cursor) (records int, su
 	if err != nil {
 		return nil, err
 	}
-	random := splitmix(seed)
+	random := splitmix.Source(seed)
 	for range batchCount {
 		if err := lay(log, keyedRecords(&random).Records); err != nil {
 			return nil, err

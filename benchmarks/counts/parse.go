@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"penstock/benchmarks/splitmix"
 	"penstock/wire"
 	"penstock/wire/formats"
 	"penstock/wire/wiretest"
@@ -23,10 +24,10 @@ type requests struct {
 
 // parses is the stages of the wires.
 func parses() []stage {
-	from := func(name, what, unit string, make func(random *splitmix) requests) stage {
-		return stage{"parse-" + name, what, unit, func(string) (*job, error) { return make(new(splitmix(seed))).open() }}
+	from := func(name, what, unit string, make func(random *splitmix.Source) requests) stage {
+		return stage{"parse-" + name, what, unit, func(string) (*job, error) { return make(new(splitmix.Source(seed))).open() }}
 	}
-	batches := func(random *splitmix, n int, body func([]string) string) (all []string) {
+	batches := func(random *splitmix.Source, n int, body func([]string) string) (all []string) {
 		for range n {
 			all = append(all, body(events(random, perRequest)))
 		}
@@ -34,48 +35,48 @@ func parses() []stage {
 	}
 	ndjson := func(e []string) string { return each(e, "\n", itself) + "\n" }
 	return []stage{
-		from("interana-ndjson", "add_events, 320 lines a request", "event", func(r *splitmix) requests {
+		from("interana-ndjson", "add_events, 320 lines a request", "event", func(r *splitmix.Source) requests {
 			return requests{"interana", "/add_events", batches(r, 8, ndjson), 8 * perRequest, nil}
 		}),
-		from("interana-keyed", "the same with a table behind: key and time are read", "event", func(r *splitmix) requests {
+		from("interana-keyed", "the same with a table behind: key and time are read", "event", func(r *splitmix.Source) requests {
 			return requests{"interana", "/add_events", batches(r, 8, ndjson), 8 * perRequest, &wire.Columns{Time: "ts", Key: "key"}}
 		}),
-		from("interana-array", "add_events, an array of 320 a request", "event", func(r *splitmix) requests {
+		from("interana-array", "add_events, an array of 320 a request", "event", func(r *splitmix.Source) requests {
 			return requests{"interana", "/add_events", batches(r, 8, func(e []string) string { return array(e, itself) }), 8 * perRequest, nil}
 		}),
-		from("interana-single", "add_events, one a request", "event", func(r *splitmix) requests {
+		from("interana-single", "add_events, one a request", "event", func(r *splitmix.Source) requests {
 			return requests{"interana", "/add_events", events(r, 2000), 2000, nil}
 		}),
-		from("cloudwisdom", "elements of 100 metrics", "sample", func(*splitmix) requests {
+		from("cloudwisdom", "elements of 100 metrics", "sample", func(*splitmix.Source) requests {
 			r := requests{format: "cloudwisdom", door: "/ingest/{key}", units: 2400}
 			for i := range 24 { // many: how series meet in a table is another in each process
 				r.bodies = append(r.bodies, "["+element(i, 100)+"]")
 			}
 			return r
 		}),
-		from("stackstate", "agents' 300 metrics a request", "sample", func(r *splitmix) requests {
+		from("stackstate", "agents' 300 metrics a request", "sample", func(r *splitmix.Source) requests {
 			all := requests{format: "stackstate", door: "/stsAgent/intake", units: 2400}
 			for range 8 {
-				all.bodies = append(all.bodies, fmt.Sprintf(`{"internalHostname":"agent%d.test","metrics":%s}`, r.below(1000), array(samples(r, 300), agentMetric)))
+				all.bodies = append(all.bodies, fmt.Sprintf(`{"internalHostname":"agent%d.test","metrics":%s}`, r.Below(1000), array(samples(r, 300), agentMetric)))
 			}
 			return all
 		}),
-		from("kairosdb-rest", "data points, 320 a request", "point", func(r *splitmix) requests {
+		from("kairosdb-rest", "data points, 320 a request", "point", func(r *splitmix.Source) requests {
 			return requests{"kairosdb", "/api/v1/datapoints", []string{array(samples(r, 320), dataPoint), array(samples(r, 320), dataPoint)}, 640, nil}
 		}),
-		from("kairosdb-telnet", "put lines, split and parsed", "point", func(r *splitmix) requests {
+		from("kairosdb-telnet", "put lines, split and parsed", "point", func(r *splitmix.Source) requests {
 			return requests{"kairosdb", "telnet", slices.Repeat([]string{each(samples(r, 500), "", putLine)}, 4), 2000, nil}
 		}),
-		from("graphite-plaintext", "lines, split and parsed", "point", func(r *splitmix) requests {
+		from("graphite-plaintext", "lines, split and parsed", "point", func(r *splitmix.Source) requests {
 			return requests{"graphite", "graphite", slices.Repeat([]string{each(samples(r, 500), "", graphiteLine)}, 4), 2000, nil}
 		}),
-		from("graphite-pickle", "pickles of 500 points, split and parsed", "point", func(r *splitmix) requests {
+		from("graphite-pickle", "pickles of 500 points, split and parsed", "point", func(r *splitmix.Source) requests {
 			return requests{"graphite", "pickle", slices.Repeat([]string{string(pickleFrame(samples(r, 500)))}, 4), 2000, nil}
 		}),
-		from("splunk", "events, 300 a request", "event", func(r *splitmix) requests {
+		from("splunk", "events, 300 a request", "event", func(r *splitmix.Source) requests {
 			return requests{"splunk", "/{tenant}/ingest/v1beta2/events", []string{array(samples(r, 300), splunkEvent)}, 300, nil}
 		}),
-		from("segment", "a batch of 200 track calls", "event", func(r *splitmix) requests {
+		from("segment", "a batch of 200 track calls", "event", func(r *splitmix.Source) requests {
 			return requests{"segment", "/v1/batch", []string{`{"batch":` + array(samples(r, 200), segmentCall) + `}`}, 200, nil}
 		}),
 	}
@@ -160,7 +161,7 @@ func addRecords(sum uint32, records []wire.Record) uint32 {
 func scans() stage {
 	return stage{"json", "the scanner over events of 200 bytes", "event", func(string) (*job, error) {
 		const n, each = 4000, 100
-		random := splitmix(seed)
+		random := splitmix.Source(seed)
 		texts := []byte(strings.Join(events(&random, n), ""))
 		ends := 0
 		return &job{steps: n / each, units: n,

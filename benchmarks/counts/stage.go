@@ -109,16 +109,3 @@ func add(sum uint32, field []byte) uint32 {
 	var length [8]byte
 	return crc32.Update(crc32.Update(sum, castagnoli, strconv.AppendInt(length[:0], int64(len(field)%1_000_000), 10)), castagnoli, field)
 }
-
-// splitmix is the generator splitmix64.
-type splitmix uint64
-
-func (s *splitmix) next() uint64 {
-	*s += 0x9e3779b97f4a7c15
-	z := uint64(*s)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
-func (s *splitmix) below(n int) int { return int(s.next() % uint64(n)) }

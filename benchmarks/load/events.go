@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"penstock/benchmarks/splitmix"
 )
 
 // workload says what events there are. An event is known by its topic, its key and its place among the key's events, and those three with
@@ -54,7 +56,7 @@ func appendKey(dst []byte, key int) []byte {
 // appendEvent appends an event, as a product's pages send them: the smallest are bare, the next say what happened, larger ones where and
 // to whom, and the rest of a large one is text.
 func (w *workload) appendEvent(dst []byte, topic, key int, seq int64) []byte {
-	r := mix(w.Seed ^ mix(uint64(topic)<<40^uint64(key)<<20^0x9e3779b97f4a7c15) ^ mix(uint64(seq)))
+	r := splitmix.Mix(w.Seed ^ splitmix.Mix(uint64(topic)<<40^uint64(key)<<20^0x9e3779b97f4a7c15) ^ splitmix.Mix(uint64(seq)))
 	start := len(dst)
 	limit := start + w.size(r) - len("}")
 	dst = append(dst, `{"ts":`...)
@@ -156,12 +158,4 @@ func appendText(dst []byte, r uint64, n int) []byte {
 		n = 0
 	}
 	return dst
-}
-
-// mix is splitmix64's finaliser.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

@@ -16,8 +16,8 @@ const freezeMost = 5 * time.Second
 // the clients, and it acknowledges nothing more. A power cut must come after that: while a file system is shut down under it, a sync may
 // return 0 for what is lost, and an acknowledgement that follows would be held against the log.
 func (s *server) freeze() error {
-	if err := s.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
-		return fmt.Errorf("penstock had ended by itself (%w); the end of its log:\n%s", err, s.logEnd())
+	if err := s.Signal(syscall.SIGSTOP); err != nil {
+		return err
 	}
 	stopping := false
 	for end := time.Now().Add(freezeMost); time.Now().Before(end); time.Sleep(100 * time.Microsecond) {
@@ -33,7 +33,7 @@ func (s *server) freeze() error {
 // threads counts the threads that are stopped, and those that are running or may begin to. Once one is stopped, all others will be before
 // they leave the kernel (signal(7)), so one that waits in it uninterruptibly, for a sync most of all, runs no more of the program.
 func (s *server) threads() (stopped, running int) {
-	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.PID()))
 	if err != nil {
 		panic("BUG: the pattern of a process's threads is bad: " + err.Error())
 	}

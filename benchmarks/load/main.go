@@ -200,11 +200,11 @@ func (s *settings) self(w *workload, sh *shape, sv *server) error {
 	if err := sv.awaitReady(readyMost); err != nil {
 		return err
 	}
-	s.pid = sv.cmd.Process.Pid
+	s.pid = sv.PID()
 	if err := s.drive(w, sh, sv.http, sv.admin); err != nil {
 		return err
 	}
-	return sv.stop()
+	return sv.Stop()
 }
 
 // cleanUp ends the server and removes its directory, unless that tells what went wrong.

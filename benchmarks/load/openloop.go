@@ -1,22 +1,23 @@
 package main
 
 import (
-	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"penstock/benchmarks/child"
 	"penstock/benchmarks/load/page"
 	"penstock/benchmarks/load/report"
+	"penstock/benchmarks/spread"
 )
 
 // beside is a comparison of two servers' tails: ours, which syncs what it acknowledges, and one that only answers.
@@ -85,36 +86,35 @@ func (b *beside) ours(ctx context.Context) error {
 		return err
 	}
 	if err = errors.Join(sv.launch(), sv.awaitReady(30*time.Second)); err == nil {
-		err = b.turn(ctx, "ours, "+b.ack, sv.http, sv.cmd.Process.Pid, b.ack)
+		err = b.turn(ctx, "ours, "+b.ack, sv.http, sv.PID(), b.ack)
 	}
 	if err == nil {
-		err = sv.stop()
+		err = sv.Stop()
 	}
 	return errors.Join(err, sv.end(false))
 }
 
 // theirs is a turn of the bare server's.
 func (b *beside) theirs(ctx context.Context) error {
-	cmd := exec.Command(b.bare, "--addr", "127.0.0.1:0")
-	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	out, err := cmd.StdoutPipe()
+	bin, err := filepath.Abs(b.bare)
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
+	home, err := os.MkdirTemp("", "penstock-bare-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	p, err := child.Start(home, bin, "--addr", "127.0.0.1:0")
+	if err != nil {
 		return fmt.Errorf("the bare server, go build -o bare ./benchmarks/bare: %w", err)
 	}
-	defer func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait() // says "killed"
-	}()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	address, ok := strings.CutPrefix(strings.TrimSpace(line), "listening on ")
-	if err != nil || !ok {
-		return fmt.Errorf("the bare server said %q: %w", line, errors.Join(err))
+	defer p.End()
+	address, err := p.Says("listening on ")
+	if err != nil {
+		return err
 	}
-	return b.turn(ctx, "bare", address, cmd.Process.Pid, "")
+	return b.turn(ctx, "bare", address, p.PID(), "")
 }
 
 // turn finds a server's capacity, and drives it at half of that.
@@ -148,8 +148,8 @@ func (b *beside) turn(ctx context.Context, name, address string, pid int, ack st
 	return nil
 }
 
-// spread is how far a run's tail is from its middle.
-func spread(r *report.Run) float64 { return r.Latency.P999 / r.Latency.P50 }
+// tail is how far a run's tail is from its middle.
+func tail(r *report.Run) float64 { return r.Latency.P999 / r.Latency.P50 }
 
 // tell prints the medians, writes the page, and holds ours against the bound.
 func (b *beside) tell() error {
@@ -163,15 +163,15 @@ func (b *beside) tell() error {
 			for _, r := range runs {
 				all = append(all, value(r))
 			}
-			return median(all)
+			return spread.Of(all).Median
 		}
-		fmt.Printf("%-14s %12s %12s %10s %10s %10s %12.1f ×\n", name, report.Count(median(b.capacity[name])), report.Count(of(func(r *report.Run) float64 { return r.Settings.Rate })),
+		fmt.Printf("%-14s %12s %12s %10s %10s %10s %12.1f ×\n", name, report.Count(spread.Of(b.capacity[name]).Median), report.Count(of(func(r *report.Run) float64 { return r.Settings.Rate })),
 			report.Micros(of(func(r *report.Run) float64 { return r.Latency.P50 })), report.Micros(of(func(r *report.Run) float64 { return r.Latency.P99 })),
-			report.Micros(of(func(r *report.Run) float64 { return r.Latency.P999 })), of(spread))
-		sorted := slices.SortedFunc(slices.Values(runs), func(x, y *report.Run) int { return int(spread(x)*1000) - int(spread(y)*1000) })
+			report.Micros(of(func(r *report.Run) float64 { return r.Latency.P999 })), of(tail))
+		sorted := slices.SortedFunc(slices.Values(runs), func(x, y *report.Run) int { return cmp.Compare(tail(x), tail(y)) })
 		p.Runs = append(p.Runs, sorted[(len(sorted)-1)/2])
 	}
-	got := median(b.spreads(ours))
+	got := spread.Of(b.tails(ours)).Median
 	verdict := fmt.Sprintf("our p99.9 is %.1f times our p50, the bound is %g times (medians of %d rounds)", got, b.times, b.rounds)
 	fmt.Println(verdict)
 	if b.htmlFile != "" {
@@ -186,17 +186,9 @@ func (b *beside) tell() error {
 	return nil
 }
 
-func (b *beside) spreads(name string) (all []float64) {
+func (b *beside) tails(name string) (all []float64) {
 	for _, r := range b.runs[name] {
-		all = append(all, spread(r))
+		all = append(all, tail(r))
 	}
 	return all
-}
-
-func median(all []float64) float64 {
-	all = slices.Sorted(slices.Values(all))
-	if n := len(all); n%2 == 0 {
-		return (all[n/2-1] + all[n/2]) / 2
-	}
-	return all[len(all)/2]
 }

@@ -91,7 +91,7 @@ func (t *torture) lives() error {
 			t.sum.Kills++
 		}
 	}
-	if err := t.rest(t.server.stop); err != nil {
+	if err := t.rest(func() error { return t.server.Stop() }); err != nil {
 		return err
 	}
 	if t.book.ackedEvents.Load() == 0 {
@@ -176,7 +176,7 @@ func (t *torture) cycle(m moment) error {
 // the clients afterwards.
 func (t *torture) die() error {
 	if t.disk == nil {
-		return t.server.kill()
+		return t.server.Kill()
 	}
 	if err := t.server.freeze(); err != nil {
 		return err
@@ -184,7 +184,7 @@ func (t *torture) die() error {
 	if err := t.disk.cut(); err != nil {
 		return err
 	}
-	if err := t.server.kill(); err != nil {
+	if err := t.server.Kill(); err != nil {
 		return err
 	}
 	return t.disk.restore()

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"penstock/benchmarks/splitmix"
 )
 
 // verifier reads topics back and compares every record with what was sent: each acknowledged event is there once, in order of its key,
@@ -205,7 +207,7 @@ func (s *shardSeen) note(offset int64, hash uint64) {
 	for int64(len(s.sums)) <= offset/stretch {
 		s.sums = append(s.sums, 0)
 	}
-	s.sums[offset/stretch] = mix(s.sums[offset/stretch] ^ hash)
+	s.sums[offset/stretch] = splitmix.Mix(s.sums[offset/stretch] ^ hash)
 	s.next = offset + 1
 }
 

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"penstock/benchmarks/proc"
 )
 
 // bench is one run of this program.
@@ -34,6 +36,9 @@ type cell struct {
 	load  func(b *bench, s *server, units int64) (tally, error)
 	least time.Duration // to wait after the load, for servers that put work off for so long
 }
+
+// settleWindow is how long a server must have been quiet, twice, until it has done what it put off.
+const settleWindow = 500 * time.Millisecond
 
 // figure is what one run of a cell gave.
 type figure struct {
@@ -84,23 +89,23 @@ func (b *bench) measure(c *cell) (f figure, err error) {
 		if before, err = warm(b, s, max(1, c.warm/int64(b.scale))); err != nil {
 			return f, fmt.Errorf("warming: %w", err)
 		}
-		if err := s.settle(b.window, 0); err != nil {
+		if err := s.Settle(b.window, 0); err != nil {
 			return f, fmt.Errorf("warming: %w", err)
 		}
 	}
-	server, machine, own := s.cpuSeconds(), machineSeconds(), ownSeconds()
+	server, machine, own := s.CPU(), proc.MachineCPU(), proc.OwnCPU()
 	done, err := c.load(b, s, c.count/int64(b.scale))
 	if err != nil {
 		return f, err
 	}
-	if err := s.settle(b.window, c.least); err != nil {
+	if err := s.Settle(b.window, c.least); err != nil {
 		return f, err
 	}
-	server, machine, own = s.cpuSeconds()-server, machineSeconds()-machine, ownSeconds()-own
+	server, machine, own = s.CPU()-server, proc.MachineCPU()-machine, proc.OwnCPU()-own
 	millions := float64(done.Units) / 1e6
 	f = figure{
-		CPU: server / millions, Ticks: int64(server*ticksPerSecond + 0.5), Rate: float64(done.Units) / done.Seconds,
-		Others: max(0, machine-server-own) / millions, Peak: s.rssPeak(), Refused: done.Refused,
+		CPU: server.Seconds() / millions, Ticks: int64(server / proc.Tick), Rate: float64(done.Units) / done.Seconds,
+		Others: max(0, machine-server-own).Seconds() / millions, Peak: s.Memory().Peak, Refused: done.Refused,
 	}
 	return f, b.check(s, before.Units+done.Units)
 }
@@ -110,7 +115,7 @@ func (b *bench) check(s *server, want int64) error {
 	if s.taken == nil {
 		return nil
 	}
-	return s.within(10*time.Second, func() error {
+	return s.Within(10*time.Second, func() error {
 		got, err := s.taken(s)
 		if err == nil && got != want {
 			err = fmt.Errorf("%d of %d are there: it dropped some, or has them twice", got, want)

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"penstock/benchmarks/child"
 )
 
 const (
@@ -18,7 +20,7 @@ const (
 
 // redis syncs its append-only file before it answers.
 func redis(b *bench) (*server, error) {
-	at, err := freeAddress()
+	at, err := child.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +36,7 @@ func redis(b *bench) (*server, error) {
 		return nil, err
 	}
 	s.addr, s.taken = at, redisLength
-	return s, s.listens(at)
+	return s, s.Listens(at)
 }
 
 // redisLength is how many events are in all of the streams.
@@ -81,7 +83,7 @@ func nats(events int64) start {
 }
 
 func natsServer(b *bench, events int64) (*server, error) {
-	at, err := freeAddress()
+	at, err := child.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +98,11 @@ func natsServer(b *bench, events int64) (*server, error) {
 		n, err := natsMessages(s)
 		return n * events, err
 	}
-	if err := s.listens(at); err != nil {
+	if err := s.Listens(at); err != nil {
 		return s, err
 	}
 	const stream = `{"name":"` + topic + `","subjects":["` + topic + `"],"storage":"file","retention":"limits","num_replicas":1}`
-	return s, s.within(15*time.Second, func() error {
+	return s, s.Within(15*time.Second, func() error {
 		_, err := jetStream(s.addr, "STREAM.CREATE", stream)
 		return err
 	})

@@ -3,6 +3,8 @@ package main
 import (
 	"math"
 	"strconv"
+
+	"penstock/benchmarks/splitmix"
 )
 
 // The seeds of what is sent. Every server of a run, and every run, gets the same bytes, but for the time they say.
@@ -10,19 +12,6 @@ const (
 	eventSeed  = 7
 	sampleSeed = 42
 )
-
-// splitmix is the generator splitmix64: small, and the same in every language.
-type splitmix uint64
-
-func (s *splitmix) next() uint64 {
-	*s += 0x9e3779b97f4a7c15
-	z := uint64(*s)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
-func (s *splitmix) below(n int) int { return int(s.next() % uint64(n)) }
 
 const (
 	eventSize = 200
@@ -33,7 +22,7 @@ var levels = []string{"debug", "info", "info", "info", "warn", "error"}
 
 // events makes events as a service's log has them: JSON objects of exactly eventSize bytes.
 type events struct {
-	random splitmix
+	random splitmix.Source
 	ns     int64 // the last one's time
 }
 
@@ -42,20 +31,20 @@ func newEvents(ns int64) *events { return &events{random: eventSeed, ns: ns} }
 // append adds the next event, without a newline.
 func (e *events) append(b []byte) []byte {
 	r, from := &e.random, len(b)
-	e.ns += 1000 + int64(r.below(1000))
+	e.ns += 1000 + int64(r.Below(1000))
 	b = strconv.AppendInt(append(b, `{"ts":`...), e.ns, 10)
 	b = append(b, `,"key":"web-`...)
-	key := r.below(eventKeys)
+	key := r.Below(eventKeys)
 	for unit := 1000; unit > 0; unit /= 10 {
 		b = append(b, byte('0'+key/unit%10))
 	}
-	b = append(append(b, `.api","level":"`...), levels[r.below(len(levels))]...)
-	b = strconv.AppendInt(append(b, `","status":`...), int64(200+100*r.below(4)), 10)
-	b = strconv.AppendFloat(append(b, `,"value":`...), float64(r.below(1_000_000))/1000, 'f', 3, 64)
-	b = strconv.AppendInt(append(b, `,"ok":true,"msg":"GET /path/`...), int64(r.below(100_000)), 10)
+	b = append(append(b, `.api","level":"`...), levels[r.Below(len(levels))]...)
+	b = strconv.AppendInt(append(b, `","status":`...), int64(200+100*r.Below(4)), 10)
+	b = strconv.AppendFloat(append(b, `,"value":`...), float64(r.Below(1_000_000))/1000, 'f', 3, 64)
+	b = strconv.AppendInt(append(b, `,"ok":true,"msg":"GET /path/`...), int64(r.Below(100_000)), 10)
 	b = append(b, ' ')
 	for len(b) < from+eventSize-len(`"}`) {
-		b = append(b, byte('a'+r.below(26)))
+		b = append(b, byte('a'+r.Below(26)))
 	}
 	return append(b, `"}`...)
 }
@@ -92,15 +81,15 @@ func (s *sample) appendHost(b []byte) []byte {
 
 // samples makes so many samples: all series in turn, each a random walk in steps of ten seconds, the last of them now.
 func samples(n int, now int64, each func(s *sample)) {
-	random := splitmix(sampleSeed)
+	random := splitmix.Source(sampleSeed)
 	walk := make([]int64, allSeries)
 	for i := range walk {
-		walk[i] = int64(random.below(10_000))
+		walk[i] = int64(random.Below(10_000))
 	}
 	steps := int64((n + allSeries - 1) / allSeries)
 	for i := range n {
 		series := i % allSeries
-		walk[series] += int64(random.below(201)) - 100
+		walk[series] += int64(random.Below(201)) - 100
 		each(&sample{
 			metric: series % metrics, host: series / metrics % hosts, cpu: series / metrics / hosts,
 			secs: now - (steps-1-int64(i/allSeries))*stepSecs, hundredths: walk[series],

@@ -18,6 +18,9 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"penstock/benchmarks/machine"
+	"penstock/benchmarks/spread"
 )
 
 type options struct {
@@ -91,8 +94,8 @@ func run(ctx context.Context, o options, out, log io.Writer) error {
 	if err := b.equip(cells, o.install && !o.quick); err != nil {
 		return err
 	}
-	r := &report{Machine: b.machine(), Command: commandLine(), Rounds: o.rounds, Scale: b.scale, Results: map[string][]figure{}}
-	r.Machine.Peers = b.versions(cells)
+	r := &report{Machine: machine.Here(b.root), Command: commandLine(), Rounds: o.rounds, Scale: b.scale, Results: map[string][]figure{}}
+	r.Peers = b.versions(cells)
 	began := time.Now()
 	for round := range o.rounds {
 		for i := range cells {
@@ -181,7 +184,7 @@ func (f figure) text() string {
 	if f.Err != "" {
 		return "failed: " + f.Err
 	}
-	return fmt.Sprintf("%s CPU s per million, %s a second", text(f.CPU), short(f.Rate))
+	return fmt.Sprintf("%s CPU s per million, %s a second", spread.Digits(f.CPU), spread.Short(f.Rate))
 }
 
 // deliver prints the tables and writes the files. A cell that failed is an error, when all is told.

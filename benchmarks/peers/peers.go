@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
+
+	"penstock/benchmarks/child"
 )
 
 // start runs a server with nothing in it yet; what it has begun is returned even with an error.
@@ -32,42 +34,32 @@ func printing(b *bench, bin string, flags ...string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s, s.within(10*time.Second, func() error {
-		text, err := os.ReadFile(s.log.Name())
-		if err != nil {
-			return err
-		}
-		line, _, whole := strings.Cut(string(text), "\n")
-		at, says := strings.CutPrefix(line, "listening on ")
-		if !whole || !says {
-			return fmt.Errorf("it has not said where it listens")
-		}
-		s.addr = at
-		return nil
-	})
+	s.addr, err = s.Says("listening on ")
+	return s, err
 }
 
 // victoria is Debian's VictoriaMetrics with one of its doors: graphite, opentsdb, or opentsdbHTTP.
 func victoria(listener string) start {
 	return func(b *bench) (*server, error) {
-		at, err := freeAddresses(2)
-		if err != nil {
+		admin, err1 := child.FreeAddress()
+		at, err2 := child.FreeAddress()
+		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
 		s, err := launch(b.root, b.tools["victoria-metrics"], func(home string) []string {
 			return []string{"-storageDataPath=" + filepath.Join(home, "data"), "-retentionPeriod=1d", "-loggerLevel=WARN",
-				"-httpListenAddr=" + at[0], "-" + listener + "ListenAddr=" + at[1]}
+				"-httpListenAddr=" + admin, "-" + listener + "ListenAddr=" + at}
 		})
 		if err != nil {
 			return nil, err
 		}
-		s.addr, s.admin, s.taken = at[1], "http://"+at[0], victoriaRows
-		return s, s.listens(at...)
+		s.addr, s.admin, s.taken = at, "http://"+admin, victoriaRows
+		return s, s.Listens(admin, at)
 	}
 }
 
 func victoriaRows(s *server) (int64, error) {
-	text, err := get(s.admin + "/metrics")
+	text, err := child.Get(s.admin + "/metrics")
 	if err != nil {
 		return 0, err
 	}
@@ -82,7 +74,7 @@ func victoriaRows(s *server) (int64, error) {
 
 // relay is carbon-c-relay, which writes what it gets to a file. Its queue has room for all of a load, as it drops what does not fit.
 func relay(b *bench) (*server, error) {
-	at, err := freeAddress()
+	at, err := child.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +86,7 @@ func relay(b *bench) (*server, error) {
 	}
 	s.addr = at
 	s.taken = func(s *server) (int64, error) { return lineCount(filepath.Join(s.home, "lines")) }
-	return s, s.listens(at)
+	return s, s.Listens(at)
 }
 
 // configured runs a program with a configuration file, named by the last flag.
@@ -114,7 +106,7 @@ func configured(b *bench, tool string, text func(home string) string, flags ...s
 
 // telegraf takes JSON over HTTP and writes lines to a file. What is sent is kept whole: the message as a field, key and level as tags.
 func telegraf(b *bench) (*server, error) {
-	at, err := freeAddress()
+	at, err := child.FreeAddress()
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +132,7 @@ func telegraf(b *bench) (*server, error) {
 	}
 	s.addr = at
 	s.taken = func(s *server) (int64, error) { return lineCount(filepath.Join(s.home, "lines")) }
-	return s, s.listens(at)
+	return s, s.Listens(at)
 }
 
 // lineCount counts the lines of a file.

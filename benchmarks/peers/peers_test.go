@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"penstock/benchmarks/spread"
 )
 
 // TestQuick runs everything that needs nothing from outside, at a size that shows that it runs.
@@ -175,7 +177,7 @@ func TestJudge(t *testing.T) {
 		"c": {{CPU: 1}, {Err: "999 of 1000 are there"}, {CPU: 1}},
 		"d": {{CPU: 1}, {}, {CPU: 1}},
 	}
-	if v := judge(&ratio{over: "a", under: "b"}, results); v.spread != (spread{4, 3, 9}) || v.rounds != 3 || v.failed != "" {
+	if v := judge(&ratio{over: "a", under: "b"}, results); v.Spread != (spread.Spread{Median: 4, Min: 3, Max: 9}) || v.rounds != 3 || v.failed != "" {
 		t.Errorf("a ÷ b: %+v", v)
 	}
 	for _, under := range []string{"c", "d"} {
@@ -193,7 +195,7 @@ func TestJudge(t *testing.T) {
 		{ratio{must: 6, stretch: 8, atLeast: true}, 5.99, "**no**"}, {ratio{must: 6, stretch: 8, atLeast: true}, 6, "yes"},
 		{ratio{must: 6, stretch: 8, atLeast: true}, 9, "yes, and the stretch"},
 	} {
-		if got := r.holds(&c.ratio, verdict{spread: spread{c.f, c.f, c.f}, rounds: 1}); got != c.want {
+		if got := r.holds(&c.ratio, verdict{Spread: spread.Spread{Median: c.f, Min: c.f, Max: c.f}, rounds: 1}); got != c.want {
 			t.Errorf("%v of %+v: %s", c.f, c.ratio, got)
 		}
 	}

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"math"
-	"slices"
-)
+import "penstock/benchmarks/spread"
 
 // ratio is one figure over another's of the same round, and what it must be.
 type ratio struct {
@@ -48,22 +45,9 @@ var ratios = []ratio{
 	{name: "5 Telegraf ÷ ours", over: "5 batch Telegraf", under: "1 batch log", must: 12, stretch: 20, atLeast: true, note: "Telegraf makes a metric of every event and writes Influx's lines to a file, without a sync. It gets arrays of 320 over 8 connections, as it takes no NDJSON."},
 }
 
-// spread is the median of some figures, the least and the greatest.
-type spread struct{ Median, Min, Max float64 }
-
-func spreadOf(all []float64) spread {
-	if len(all) == 0 {
-		return spread{math.NaN(), math.NaN(), math.NaN()}
-	}
-	all = slices.Clone(all)
-	slices.Sort(all)
-	n := len(all)
-	return spread{(all[(n-1)/2] + all[n/2]) / 2, all[0], all[n-1]}
-}
-
 // verdict is what became of a ratio.
 type verdict struct {
-	spread
+	spread.Spread
 	rounds int
 	failed string // why there is none
 }
@@ -85,7 +69,7 @@ func judge(r *ratio, results map[string][]figure) verdict {
 			each = append(each, over.CPU/under.CPU)
 		}
 	}
-	v.spread, v.rounds = spreadOf(each), len(each)
+	v.Spread, v.rounds = spread.Of(each), len(each)
 	return v
 }
 

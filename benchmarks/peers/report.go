@@ -7,11 +7,15 @@ import (
 	"math"
 	"os"
 	"strings"
+
+	"penstock/benchmarks/machine"
+	"penstock/benchmarks/spread"
 )
 
 // report is all that a run found.
 type report struct {
-	Machine machine
+	Machine machine.Machine
+	Peers   []string // what they say they are
 	Command string
 	Rounds  int
 	Scale   int                 // more than 1: too short to say anything but that it runs
@@ -20,7 +24,7 @@ type report struct {
 
 // print writes the tables as Markdown.
 func (r *report) print(w io.Writer, chosenCells []cell, chosenRatios []ratio) {
-	fmt.Fprintf(w, "# Penstock beside its peers\n\n%v\n\n", r.Machine)
+	fmt.Fprintf(w, "# Penstock beside its peers\n\n%v Peers: %s.\n\n", r.Machine, strings.Join(r.Peers, ", "))
 	fmt.Fprintf(w, "`%s`: median [least..greatest] of %d. Each round runs every cell once, in this order, each server anew in an empty directory on 127.0.0.1. ", r.Command, r.Rounds)
 	fmt.Fprintf(w, "CPU is the server's, user and kernel, from /proc, until it has settled, per million events of %d bytes or samples; the client shares the cores, so a rate is a lower bound. ", eventSize)
 	fmt.Fprintf(w, "The same bytes to all: seeds %d and %d.\n\n", eventSeed, sampleSeed)
@@ -54,8 +58,8 @@ func (r *report) printCells(w io.Writer, chosen []cell) {
 		if ticks < 100 {
 			remarks = append(remarks, fmt.Sprintf("only %d ms of CPU seen, in steps of 10", ticks*10))
 		}
-		fmt.Fprintf(w, "| %s | %s | %s | %s %ss | %s | %s | %s |\n", c.name, c.what, span(spreadOf(cpu)), short(spreadOf(rate).Median), c.unit,
-			text(spreadOf(others).Median), short(spreadOf(peak).Median), strings.Join(remarks, "; "))
+		fmt.Fprintf(w, "| %s | %s | %s | %s %ss | %s | %s | %s |\n", c.name, c.what, spread.Of(cpu), spread.Short(spread.Of(rate).Median), c.unit,
+			spread.Digits(spread.Of(others).Median), spread.Short(spread.Of(peak).Median), strings.Join(remarks, "; "))
 	}
 	fmt.Fprint(w, "\n“Others” is all the machine's CPU time but the server's and the client's: the kernel's write-back, and whoever else was there.\n\n")
 }
@@ -114,45 +118,13 @@ func (v verdict) text() string {
 	case v.rounds == 0:
 		return "–"
 	}
-	return span(v.spread)
+	return v.String()
 }
 
 // cellText is the first line of a text, in a form that does not break a table.
 func cellText(s string) string {
 	first, _, _ := strings.Cut(s, "\n")
 	return strings.ReplaceAll(first, "|", "/")
-}
-
-func span(s spread) string {
-	if math.IsNaN(s.Median) {
-		return "–"
-	}
-	return fmt.Sprintf("%s [%s..%s]", text(s.Median), text(s.Min), text(s.Max))
-}
-
-// text is a figure with three digits that count.
-func text(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "–"
-	case math.Abs(f) >= 100:
-		return fmt.Sprintf("%.0f", f)
-	case math.Abs(f) >= 10:
-		return fmt.Sprintf("%.1f", f)
-	case math.Abs(f) >= 1:
-		return fmt.Sprintf("%.2f", f)
-	}
-	return fmt.Sprintf("%.3f", f)
-}
-
-func short(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "–"
-	case f >= 1e6:
-		return fmt.Sprintf("%.1f M", f/1e6)
-	}
-	return fmt.Sprintf("%.0f k", f/1e3)
 }
 
 func (r *report) saveJSON(path string) error {

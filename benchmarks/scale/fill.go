@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -10,127 +11,117 @@ import (
 
 // filled sends the whole, row by row, and then starts again on what is kept.
 func (b *bench) filled() error {
-	data := filepath.Join(b.root, "fill")
-	defer os.RemoveAll(data)
-	s, _, err := b.start(data, "--kafka", "off")
+	home := filepath.Join(b.root, "fill")
+	defer os.RemoveAll(home)
+	s, _, err := b.start(home)
 	if err != nil {
 		return err
 	}
-	defer func() { s.stop(syscall.SIGTERM) }() // the one that runs then
-	if err := b.fillRows(s); err != nil {
-		return fmt.Errorf("%w\n%s", err, s.said())
+	defer func() { s.End() }() // the one that runs then
+	began := time.Now()
+	if b.results.Fill, err = b.fillRows(s); err != nil {
+		return fmt.Errorf("%w\n%s", err, s.LogEnd())
 	}
+	b.took("fill", began)
 	if !b.wants("restart") {
 		return nil
 	}
+	defer b.took("restart", time.Now())
 	return b.restarts(&s)
 }
 
-// fillRows prints what each part of the whole costs.
-func (b *bench) fillRows(s *penstock) error {
+// fillRows measures what each part of the whole costs.
+func (b *bench) fillRows(s *penstock) (*filling, error) {
 	l, err := connect(s.http, sendersMost, b.events)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer l.close()
-	warm, err := l.send(b.row / 10)
-	if err != nil {
-		return err
+	f := &filling{}
+	if f.Events, err = l.send(b.row / 10); err != nil {
+		return nil, err
 	}
-	var rows [][]string
-	var costs, memory []float64
-	total := warm
-	for sent := int64(0); sent < b.fill; sent += b.row {
-		began, before := time.Now(), s.cpu()
-		events, err := l.send(min(b.row, b.fill-sent))
+	for sent := int64(0); sent < b.fill; {
+		size := min(b.row, b.fill-sent)
+		began, before := time.Now(), s.CPU()
+		events, err := l.send(size)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		cpu, took := s.cpu()-before, time.Since(began)
-		total += events
-		costs, memory = append(costs, perMillion(cpu, events)), append(memory, float64(s.anonymous()))
-		rows = append(rows, []string{fmt.Sprintf("%.3g", float64(sent+b.row)/1e9), fmt.Sprintf("%.3f", costs[len(costs)-1]),
-			fmt.Sprintf("%.2f", float64(events)/took.Seconds()/1e6), fmt.Sprintf("%.1f", memory[len(memory)-1]/(1<<20))})
-		b.note("fill: %s GB: %s CPU s per million, %s M events a second, %s MiB", rows[len(rows)-1][0], rows[len(rows)-1][1], rows[len(rows)-1][2], rows[len(rows)-1][3])
+		sent += size
+		memory := s.Memory()
+		r := row{Sent: sent, Events: events, CPU: (s.CPU() - before).Seconds(), Seconds: time.Since(began).Seconds(), Resident: memory.Resident, Anonymous: memory.Anonymous}
+		f.Events += events
+		f.Rows = append(f.Rows, r)
+		b.note("fill: %.3g GB: %.3f CPU s per million, %.1f MiB", float64(sent)/1e9, r.cost(), mib(r.Anonymous))
 	}
-	fmt.Fprintln(b.out, "\n## Show 6: from the first GB to the last")
-	b.rows("GB sent|CPU s per million events|M events a second|MiB of memory that is no file's", rows)
-	if got, err := s.stored(); err != nil || got != total {
-		return fmt.Errorf("%d events are stored of %d accepted: %v", got, total, err)
+	if got, err := s.Stored(wire); err != nil || got != f.Events {
+		return nil, fmt.Errorf("%d events are stored of %d accepted: %v", got, f.Events, err)
 	}
-	taken, err := onDisk(filepath.Join(s.data, "topics"))
-	if err != nil {
-		return err
-	}
-	b.kept = total
-	last := len(costs) - 1
-	end := min(3, len(costs)/2) // rows at each end: one alone has the noise of a few seconds
-	ratio, grown := medianOf(costs[len(costs)-end:]).median/medianOf(costs[:end]).median, memory[last]-memory[0]
-	fmt.Fprintf(b.out, "\nThe last row costs %.2f of the first, the last %d at their median %.2f of the first %d; that within 15 %%: %s. ",
-		costs[last]/costs[0], end, ratio, end, b.hold(flat(ratio), "fill: the last rows cost %.2f of the first", ratio))
-	fmt.Fprintf(b.out, "Memory moved by %+.1f MiB; less than 32: %s. ", grown/(1<<20), b.hold(grown < 32<<20, "fill: memory grew by %.1f MiB", grown/(1<<20)))
-	fmt.Fprintf(b.out, "On disk an event of %d bytes takes %.1f, room prepared for the next ones included. %d requests were told to come again.\n",
-		eventSize, float64(taken)/float64(total), l.refused.Load())
-	return nil
+	b.kept, f.Refused = f.Events, l.refused.Load()
+	f.OnDisk, err = onDisk(dataIn(s.home))
+	return f, err
 }
 
-// readyMost is how long a start may take.
-const readyMost = 2 * time.Second
-
-// restarts stops and starts the server on all that is kept, in each of the ways, and prints how long until it was ready.
+// restarts stops and starts the server on all that is kept, in each of the ways, and notes how long until it was ready.
 func (b *bench) restarts(s **penstock) error {
-	type way struct {
-		name   string
-		signal syscall.Signal
-		cold   bool
-		took   []float64
-	}
-	ways := []*way{{name: "SIGTERM", signal: syscall.SIGTERM}, {name: "SIGKILL", signal: syscall.SIGKILL}}
+	r := &restarting{}
+	names := []string{terminated, killed}
 	if b.cold {
-		ways = append(ways, &way{name: "SIGTERM, page cache dropped", signal: syscall.SIGTERM, cold: true}, &way{name: "SIGKILL, page cache dropped", signal: syscall.SIGKILL, cold: true})
+		names = append(names, terminated+coldly, killed+coldly)
 	}
-	data := (*s).data
+	for _, name := range names {
+		r.Ways = append(r.Ways, &way{Name: name})
+	}
 	for round := range b.rounds {
-		for _, w := range ways {
-			if err := b.disturb(*s); err != nil {
-				return err
-			}
-			(*s).stop(w.signal)
-			if w.cold {
-				syscall.Sync()
-				if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
-					return err
-				}
-			}
-			next, took, err := b.start(data, "--kafka", "off")
+		for _, w := range r.Ways {
+			took, err := b.restart(s, w.Name)
 			if err != nil {
-				return err
+				return fmt.Errorf("%s: %w", w.Name, err)
 			}
-			*s = next
-			if n, err := next.written(); err != nil || n != b.kept {
-				return fmt.Errorf("after %s %d records are there of %d acknowledged: %v", w.name, n, b.kept, err)
-			}
-			w.took = append(w.took, took.Seconds())
-			b.note("restart: round %d of %d, %s: %.3f s", round+1, b.rounds, w.name, took.Seconds())
+			w.Seconds = append(w.Seconds, took.Seconds())
+			b.note("restart: round %d of %d, %s: %.3f s", round+1, b.rounds, w.Name, took.Seconds())
 		}
 	}
-	kept, err := onDisk(filepath.Join(data, "topics"))
+	var err error
+	b.results.Restart = r
+	r.OnDisk, err = onDisk(dataIn((*s).home))
+	return err
+}
+
+const (
+	terminated = "SIGTERM"
+	killed     = "SIGKILL"
+	coldly     = ", page cache dropped"
+)
+
+// restart ends the server and starts another on its data.
+func (b *bench) restart(s **penstock, name string) (took time.Duration, err error) {
+	if err := b.disturb(*s); err != nil {
+		return 0, err
+	}
+	end := (*s).Stop
+	if name == killed || name == killed+coldly {
+		end = (*s).Kill
+	}
+	if err := end(); err != nil {
+		return 0, err
+	}
+	if name == terminated+coldly || name == killed+coldly {
+		syscall.Sync()
+		if err := os.WriteFile("/proc/sys/vm/drop_caches", []byte("3"), 0); err != nil {
+			return 0, err
+		}
+	}
+	next, took, err := b.start((*s).home)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	fmt.Fprintf(b.out, "\n## Show 10: ready again with %.1f GB retained\n", float64(kept)/1e9)
-	var rows [][]string
-	for _, w := range ways {
-		took := medianOf(w.took)
-		rows = append(rows, []string{w.name, took.String(), b.hold(took.most < readyMost.Seconds(), "restart: %.3f s after %s", took.most, w.name)})
+	*s = next
+	if n, err := next.written(); err != nil || n != b.kept {
+		return 0, fmt.Errorf("%d records are there of %d acknowledged: %v", n, b.kept, err)
 	}
-	b.rows("stopped by|seconds from exec to /readyz 200, median [least–most]|less than 2 each time", rows)
-	note := "Before each stop 64 MB more were sent, up to the stop. After each start every record that was acknowledged was there, by its offset."
-	if !b.cold {
-		note += " The page cache was as it was: warm as far as memory reaches."
-	}
-	fmt.Fprintln(b.out, "\n"+note)
-	return nil
+	return took, nil
 }
 
 // disturb sends a little more, so that a stop has something to finish, and a kill something to recover.
@@ -142,7 +133,28 @@ func (b *bench) disturb(s *penstock) error {
 	defer l.close()
 	events, err := l.send(min(64e6, b.row))
 	if b.kept += events; err != nil {
-		return fmt.Errorf("after a start: %w\n%s", err, s.said())
+		return fmt.Errorf("%w\n%s", err, s.LogEnd())
 	}
 	return nil
+}
+
+// dataIn is a server's data directory in its home.
+func dataIn(home string) string { return filepath.Join(home, "data") }
+
+// onDisk is the space that the topics in a data directory take.
+func onDisk(data string) (sum int64, err error) {
+	err = filepath.WalkDir(filepath.Join(data, "topics"), func(_ string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+			sum += stat.Blocks * 512
+		}
+		return nil
+	})
+	return sum, err
 }

@@ -16,13 +16,17 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
+
+	"penstock/benchmarks/machine"
 )
 
 type options struct {
 	bin, dir, only string
-	cells          *regexp.Regexp // of spread, by their names; nil is all
+	json, from     string
+	chosen         *regexp.Regexp // cells of spread, by their names; nil is all
 	fill, row      int64          // bytes sent in all, and for each row of the table
 	cell           int64          // bytes sent in each cell of spread
 	conns          []int          // connections
@@ -34,13 +38,12 @@ type options struct {
 // bench is a run.
 type bench struct {
 	options
-	root   string
-	out    io.Writer // the tables
-	log    io.Writer // what is going on
-	began  time.Time
-	events *requests
-	kept   int64    // events accepted that the data directory of fill holds
-	wrong  []string // what did not hold
+	root    string
+	log     io.Writer // what is going on
+	began   time.Time
+	events  *requests
+	kept    int64 // events accepted that the data directory of fill holds
+	results *results
 }
 
 func main() {
@@ -56,8 +59,10 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "rounds of spread, read and restart")
 	flag.BoolVar(&o.quick, "quick", false, "a few seconds, at sizes that say nothing")
 	flag.BoolVar(&o.cold, "cold", os.Geteuid() == 0, "restart with a cold page cache, too: drops that of the whole machine, as root")
+	flag.StringVar(&o.json, "json", "", "write every figure to this `FILE`")
+	flag.StringVar(&o.from, "from", "", "measure nothing: print again what such a `FILE` has")
 	flag.Parse()
-	o.cells = regexp.MustCompile(cells)
+	o.chosen = regexp.MustCompile(cells)
 	o.fill, o.row, o.cell = int64(gb*1e9), int64(row*1e9), int64(cell*1e9)
 	o.conns = []int{1, 100, 1000, 10_000}
 	o.read, o.records = 2e9, 250e6
@@ -77,48 +82,61 @@ func (o *options) quicken() {
 }
 
 func (o *options) wants(part string) bool {
-	if o.only == "" {
-		return true
-	}
-	for word := range strings.SplitSeq(o.only, ",") {
-		if word == part {
-			return true
-		}
-	}
-	return false
+	return o.only == "" || slices.Contains(strings.Split(o.only, ","), part)
 }
 
 // diskMost is the most that a run may ask of the disk.
 const diskMost = 30e9
 
-func run(o options, out, log io.Writer) (err error) {
+func (o *options) validate() error {
 	for word := range strings.SplitSeq(o.only, ",") {
 		if word != "" && word != "fill" && word != "spread" && word != "read" && word != "restart" {
 			return fmt.Errorf("no part %q: fill, spread, read, restart", word)
 		}
 	}
-	if o.fill > diskMost*9/10 || o.row <= 0 || o.cell <= 0 || o.cell > 3e9 || o.fill < 2*o.row || o.rounds < 1 {
-		return fmt.Errorf("fill takes from 2 rows to %.0f GB, a cell up to 3 GB, and there is a round at least", diskMost*9/10/1e9)
+	if o.fill > diskMost*9/10 || o.row <= 0 || o.cell <= 0 || o.cell > 3e9 || o.fill < 2*o.row || o.rounds < 1 || o.rounds > 100 {
+		return fmt.Errorf("fill takes from 2 rows to %.0f GB, a cell up to 3 GB, and there are 1 to 100 rounds", diskMost*9/10/1e9)
 	}
-	if o.bin, err = filepath.Abs(o.bin); err != nil {
+	return nil
+}
+
+// run measures, or reads what was measured, and tells it. What was measured until something failed is told, too.
+func run(o options, out, log io.Writer) error {
+	measure := func() (*results, error) { return measured(o, log) }
+	if o.from != "" {
+		measure = func() (*results, error) { return readResults(o.from) }
+	}
+	r, err := measure()
+	if r == nil {
 		return err
 	}
+	if o.json != "" {
+		err = errors.Join(err, r.save(o.json))
+	}
+	return errors.Join(err, r.tell(out))
+}
+
+// measured runs the parts. With an error it returns what was measured before.
+func measured(o options, log io.Writer) (r *results, err error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if o.bin, err = filepath.Abs(o.bin); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(o.bin); err != nil {
-		return fmt.Errorf("no penstock to measure: make build, or --bin: %w", err)
+		return nil, fmt.Errorf("no penstock to measure: make build, or --bin: %w", err)
 	}
 	root, err := os.MkdirTemp(o.dir, "penstock-scale-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(root)
-	b := &bench{options: o, root: root, out: out, log: log, began: time.Now(), events: makeRequests(1, perRequest)}
 	if err := roomForFiles(); err != nil {
-		return err
+		return nil, err
 	}
-	fmt.Fprintf(out, "%s\nEvents of %d bytes in requests of %d (64 KiB), policy log, no key; seed %d; sum of what is sent %08x.\n", machine(root), eventSize, perRequest, seed, b.events.sum)
-	if o.quick {
-		fmt.Fprintln(out, "A run at sizes that say nothing.")
-	}
+	b := &bench{options: o, root: root, log: log, began: time.Now(), events: makeRequests(1, perRequest)}
+	b.results = &results{Machine: machine.Here(root), Sum: b.events.sum, Rounds: o.rounds, Quick: o.quick, Seconds: map[string]float64{}}
 	for _, part := range []struct {
 		wanted bool
 		run    func() error
@@ -129,15 +147,16 @@ func run(o options, out, log io.Writer) (err error) {
 	} {
 		if part.wanted {
 			if err := part.run(); err != nil {
-				return err
+				return b.results, err
 			}
 		}
 	}
-	fmt.Fprintf(out, "\n%.0f s in all.\n", time.Since(b.began).Seconds())
-	if len(b.wrong) > 0 && !o.quick {
-		return errors.New("what should hold does not: " + strings.Join(b.wrong, "; "))
-	}
-	return nil
+	return b.results, nil
+}
+
+// took notes how long a part has taken.
+func (b *bench) took(part string, began time.Time) {
+	b.results.Seconds[part] = time.Since(began).Seconds()
 }
 
 func (b *bench) note(format string, args ...any) {

@@ -17,27 +17,30 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"penstock/benchmarks/child"
 )
 
 // reader is a way to read what is kept.
 type reader struct {
-	name   string
-	server *process
-	most   int64                                     // bytes to read; the whole is read again until then
+	Name   string
+	Bytes  int64     // to read; the whole is read again until then
+	Costs  []float64 // CPU seconds of the server, per GB
+	Rates  []float64 // GB a second
+	server *child.Process
 	read   func(most int64) (bytes int64, err error) // of batches or files, or of values
-
-	costs, rates []float64 // CPU seconds of the server, and GB a second, per GB
 }
 
 // reading measures what a GB read costs the server, in rounds over all ways.
 func (b *bench) reading() error {
-	data := filepath.Join(b.root, "read")
-	defer os.RemoveAll(data)
-	s, _, err := b.start(data, "--kafka", "127.0.0.1:0", "--shards", "1")
+	defer b.took("read", time.Now())
+	home := filepath.Join(b.root, "read")
+	defer os.RemoveAll(home)
+	s, _, err := b.start(home, "--kafka", "127.0.0.1:0", "--shards", "1")
 	if err != nil {
 		return err
 	}
-	defer s.stop(syscall.SIGTERM)
+	defer s.End()
 	l, err := connect(s.http, sendersMost, b.events)
 	if err != nil {
 		return err
@@ -47,67 +50,50 @@ func (b *bench) reading() error {
 	if err != nil {
 		return err
 	}
-	s.settle()
-	b.note("read: %d events are there", events)
-	ways := []*reader{
-		{name: "Kafka fetch", server: s.process, most: b.read, read: s.fetch},
-		{name: "GET …/records", server: s.process, most: b.records, read: s.pages},
-		{name: "penstock tail --format value", server: s.process, most: b.records, read: func(most int64) (int64, error) { return b.tail(s, most) }},
+	if err := s.settle(); err != nil {
+		return err
 	}
-	nginx, from, err := b.nginx(filepath.Join(data, "topics", topicName(0)+"-0"))
-	missing := ""
+	b.note("read: %d events are there", events)
+	r := &reading{Ways: []*reader{
+		{Name: "Kafka fetch", server: s.Process, Bytes: b.read, read: s.fetch},
+		{Name: "GET …/records", server: s.Process, Bytes: b.records, read: s.pages},
+		{Name: "penstock tail --format value", server: s.Process, Bytes: b.records, read: func(most int64) (int64, error) { return b.tail(s, most) }},
+	}}
+	nginx, from, err := b.nginx(filepath.Join(dataIn(home), "topics", topicName(0)+"-0"))
 	if err != nil {
-		missing = err.Error()
+		r.Missing = err.Error()
 		b.note("read: no nginx: %v", err)
 	} else {
-		defer nginx.stop(syscall.SIGTERM)
-		ways = append([]*reader{{name: "nginx, sendfile", server: nginx, most: b.read, read: from}}, ways...)
+		defer nginx.End()
+		r.Ways = append([]*reader{{Name: "nginx, sendfile", server: nginx, Bytes: b.read, read: from}}, r.Ways...)
 	}
-	if err := b.readRounds(ways); err != nil {
-		return fmt.Errorf("%w\n%s", err, s.said())
+	if err := b.readRounds(r.Ways); err != nil {
+		return fmt.Errorf("%w\n%s", err, s.LogEnd())
 	}
-	b.printReading(ways, missing)
+	b.results.Read = r
 	return nil
 }
 
 func (b *bench) readRounds(ways []*reader) error {
 	for round := range b.rounds + 1 { // the first is not counted: it warms
 		for _, w := range ways {
-			began, before := time.Now(), w.server.cpu()
-			got, err := w.read(w.most)
+			began, before := time.Now(), w.server.CPU()
+			got, err := w.read(w.Bytes)
 			if err != nil {
-				return fmt.Errorf("%s: %w", w.name, err)
+				return fmt.Errorf("%s: %w", w.Name, err)
 			}
 			gb := float64(got) / 1e9
-			cost, rate := (w.server.cpu()-before).Seconds()/gb, gb/time.Since(began).Seconds()
+			cost, rate := (w.server.CPU()-before).Seconds()/gb, gb/time.Since(began).Seconds()
 			if got == 0 {
-				return fmt.Errorf("%s: nothing came", w.name)
+				return fmt.Errorf("%s: nothing came", w.Name)
 			}
-			b.note("read: round %d of %d, %s: %.3f CPU s per GB", round, b.rounds, w.name, cost)
+			b.note("read: round %d of %d, %s: %.3f CPU s per GB", round, b.rounds, w.Name, cost)
 			if round > 0 {
-				w.costs, w.rates = append(w.costs, cost), append(w.rates, rate)
+				w.Costs, w.Rates = append(w.Costs, cost), append(w.Rates, rate)
 			}
 		}
 	}
 	return nil
-}
-
-func (b *bench) printReading(ways []*reader, missing string) {
-	fmt.Fprintln(b.out, "\n## Show 9: reading")
-	var rows [][]string
-	for _, w := range ways {
-		by := "–"
-		if missing == "" {
-			by = ratioOf(w.costs, ways[0].costs).String()
-		}
-		rows = append(rows, []string{w.name, medianOf(w.costs).String(), by, fmt.Sprintf("%.2f", medianOf(w.rates).median), fmt.Sprintf("%.2f", float64(w.most)/1e9)})
-	}
-	b.rows("read by|CPU s of the server per GB, median [least–most]|by nginx's|GB a second|GB a round", rows)
-	if missing != "" {
-		fmt.Fprintf(b.out, "\nnginx is not beside it: %s.\n", missing)
-	}
-	fmt.Fprintln(b.out, "\nOne connection, pages cached. nginx has one worker and sends the files of the segments as they are; Kafka's port looks at each batch and checks its CRC.",
-		"A GB of the last two is one of what is sent, JSON lines or values, which are laid out one by one; the CPU of the tail command itself is not in it.")
 }
 
 // fetchMost is how much a fetch asks for of one shard: Kafka's own consumer's size.
@@ -190,10 +176,13 @@ func lastFetched(answer []byte) (size, next int64, err error) {
 	return int64(len(batches)), next, err
 }
 
+// client is for answers of hundreds of megabytes.
+var client = &http.Client{Timeout: time.Minute}
+
 // pages reads records as JSON lines, a page after the other.
 func (s *penstock) pages(most int64) (size int64, err error) {
 	for at := ""; size < most; {
-		r, err := client.Get("http://" + s.admin + "/v1/topics/" + topicName(0) + "/records?limit=100000" + at)
+		r, err := client.Get(s.Admin + "/v1/topics/" + topicName(0) + "/records?limit=100000" + at)
 		if err != nil {
 			return 0, err
 		}
@@ -219,7 +208,7 @@ func (s *penstock) pages(most int64) (size int64, err error) {
 
 // tail has the command print values.
 func (b *bench) tail(s *penstock, most int64) (size int64, err error) {
-	cmd := exec.Command(b.bin, "tail", topicName(0), "--admin", "http://"+s.admin, "--format", "value", "--limit", fmt.Sprint(most/(eventSize+1)))
+	cmd := exec.Command(b.bin, "tail", topicName(0), "--admin", s.Admin, "--format", "value", "--limit", fmt.Sprint(most/(eventSize+1)))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -249,7 +238,7 @@ http {
 `
 
 // nginx starts nginx on the files of a shard, and returns what reads them.
-func (b *bench) nginx(dir string) (*process, func(most int64) (int64, error), error) {
+func (b *bench) nginx(dir string) (*child.Process, func(most int64) (int64, error), error) {
 	bin, err := exec.LookPath("nginx")
 	if err != nil {
 		if bin = "/usr/sbin/nginx"; !there(bin) {
@@ -261,12 +250,10 @@ func (b *bench) nginx(dir string) (*process, func(most int64) (int64, error), er
 		return nil, nil, fmt.Errorf("no segments in %s: %v", dir, err)
 	}
 	slices.Sort(files)
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	addr, err := child.FreeAddress()
 	if err != nil {
 		return nil, nil, err
 	}
-	addr := l.Addr().String()
-	l.Close()
 	home := filepath.Join(b.root, "nginx")
 	if err := os.Mkdir(home, 0o755); err != nil {
 		return nil, nil, err
@@ -280,20 +267,15 @@ func (b *bench) nginx(dir string) (*process, func(most int64) (int64, error), er
 	if err := os.WriteFile(config, []byte(user+fmt.Sprintf(nginxConfig, home, addr, dir)), 0o644); err != nil {
 		return nil, nil, err
 	}
-	p, err := launch(filepath.Join(home, "log"), bin, "-p", home, "-c", config, "-e", filepath.Join(home, "error"))
+	p, err := child.Start(home, bin, "-p", home, "-c", config, "-e", filepath.Join(home, "error"))
 	if err != nil {
 		return nil, nil, err
 	}
-	for range 500 {
-		conn, dialErr := net.Dial("tcp4", addr)
-		if err = dialErr; err == nil {
-			conn.Close()
-			return p, func(most int64) (int64, error) { return getFiles(addr, files, most) }, nil
-		}
-		time.Sleep(10 * time.Millisecond)
+	if err := p.Listens(addr); err != nil {
+		p.End()
+		return nil, nil, err
 	}
-	p.stop(syscall.SIGKILL)
-	return nil, nil, fmt.Errorf("it does not listen: %w\n%s", err, p.said())
+	return p, func(most int64) (int64, error) { return getFiles(addr, files, most) }, nil
 }
 
 func there(path string) bool {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"hash/crc32"
 	"strconv"
+
+	"penstock/benchmarks/splitmix"
 )
 
 // seed is of what is sent.
@@ -14,19 +16,6 @@ const (
 	perRequest = 320    // events in a request: 64 KiB
 	eventsMade = 16_000 // sent again and again
 )
-
-// splitmix is the generator splitmix64.
-type splitmix uint64
-
-func (s *splitmix) next() uint64 {
-	*s += 0x9e3779b97f4a7c15
-	z := uint64(*s)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
-func (s *splitmix) below(n int) int { return int(s.next() % uint64(n)) }
 
 // requests are whole HTTP requests, ready to be written.
 type requests struct {
@@ -39,7 +28,7 @@ type requests struct {
 // makeRequests makes requests that go to so many topics in turn.
 func makeRequests(topics, events int) *requests {
 	r := &requests{events: events, body: events * (eventSize + 1)}
-	random := splitmix(seed)
+	random := splitmix.Source(seed)
 	count := max(eventsMade/events, topics)
 	for i := range count {
 		text := fmt.Appendf(nil, "POST /add_events HTTP/1.1\r\nHost: 127.0.0.1\r\ntopic: %s\r\nPenstock-Ack: log\r\nContent-Length: %d\r\n\r\n", topicName(i%topics), r.body)
@@ -55,12 +44,12 @@ func makeRequests(topics, events int) *requests {
 func topicName(i int) string { return "events" + strconv.Itoa(i) }
 
 // appendEvent adds an event as a service's log has them, of exactly eventSize bytes.
-func appendEvent(b []byte, random *splitmix) []byte {
+func appendEvent(b []byte, random *splitmix.Source) []byte {
 	from := len(b)
 	b = fmt.Appendf(b, `{"ts":%d,"key":"web-%04d.api","level":"info","status":%d,"value":%d.%03d,"ok":true,"msg":"GET /path/%d `,
-		1_790_000_000_000+random.below(1_000_000), random.below(1000), 200+100*random.below(4), random.below(1000), random.below(1000), random.below(100_000))
+		1_790_000_000_000+random.Below(1_000_000), random.Below(1000), 200+100*random.Below(4), random.Below(1000), random.Below(1000), random.Below(100_000))
 	for len(b) < from+eventSize-len(`"}`) {
-		b = append(b, byte('a'+random.below(26)))
+		b = append(b, byte('a'+random.Below(26)))
 	}
 	return append(b, `"}`...)
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 // TestQuick runs every part at its smallest.
@@ -22,7 +21,8 @@ func TestQuick(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", bin, "../../appliance/cmd/penstock").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	o := options{bin: bin, dir: dir}
+	saved := filepath.Join(dir, "results.json")
+	o := options{bin: bin, dir: dir, json: saved}
 	o.quicken()
 	var out, log bytes.Buffer
 	if err := run(o, &out, &log); err != nil {
@@ -43,6 +43,10 @@ func TestQuick(t *testing.T) {
 		skipped(t, "reading beside nginx: "+strings.SplitN(without, "\n", 2)[0])
 	} else if !strings.Contains(out.String(), "| nginx, sendfile |") {
 		t.Error("nothing says what nginx costs, or why it is not there")
+	}
+	var again bytes.Buffer
+	if err := run(options{from: saved}, &again, &log); err != nil || again.String() != out.String() {
+		t.Errorf("from the file it is told otherwise: %v\n%s", err, again.Bytes())
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "penstock-scale-*")); len(left) > 0 {
 		t.Errorf("left behind: %s", left)
@@ -106,22 +110,16 @@ func TestWhole(t *testing.T) {
 }
 
 func TestFigures(t *testing.T) {
-	if got := medianOf([]float64{3, 1, 2, 5}); got != (spreadOf{2.5, 1, 5}) {
-		t.Error(got)
-	}
-	if got := ratioOf([]float64{2, 6, 4}, []float64{1, 2, 4}); got != (spreadOf{2, 1, 3}) {
-		t.Error(got)
-	}
 	for ratio, want := range map[float64]bool{0.84: false, 0.86: true, 1: true, 1.14: true, 1.16: false} {
 		if flat(ratio) != want {
 			t.Errorf("%v is flat: %v", ratio, !want)
 		}
 	}
-	if got := perMillion(3*time.Second, 6_000_000); got != 0.5 {
+	if got := (row{Events: 6_000_000, CPU: 3}).cost(); got != 0.5 {
 		t.Error(got)
 	}
-	b := &bench{}
-	if b.hold(true, "no") != "yes" || b.hold(false, "%d", 7) != "**no**" || len(b.wrong) != 1 || b.wrong[0] != "7" {
-		t.Error(b.wrong)
+	told := &teller{results: &results{}}
+	if told.hold(true, "no") != "yes" || told.hold(false, "%d", 7) != "**no**" || len(told.wrong) != 1 || told.wrong[0] != "7" {
+		t.Error(told.wrong)
 	}
 }

@@ -18,9 +18,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"penstock/benchmarks/load/proc"
 	"penstock/benchmarks/load/report"
 	"penstock/benchmarks/load/wires"
+	"penstock/benchmarks/proc"
 )
 
 // Settings say what is driven and how.

@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"penstock/benchmarks/load/proc"
 	"penstock/benchmarks/load/report"
+	"penstock/benchmarks/proc"
 )
 
 // timeline follows a load from outside, interval by interval.

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strings"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"penstock/benchmarks/machine"
 )
 
 // Format names the form of the JSON. A change that breaks a reader changes it.
@@ -158,19 +159,7 @@ func (l *Latency) at(percent float64) float64 {
 
 // ThisMachine describes where this process runs.
 func ThisMachine() Machine {
-	m := Machine{CPUs: runtime.NumCPU(), Go: runtime.Version(), CPU: runtime.GOARCH}
-	if text, err := os.ReadFile("/proc/sys/kernel/osrelease"); err == nil {
-		m.Kernel = "Linux " + strings.TrimSpace(string(text))
-	}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		for line := range strings.Lines(string(text)) {
-			if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-				m.CPU = strings.TrimSpace(value)
-				break
-			}
-		}
-	}
-	return m
+	return Machine{Kernel: "Linux " + machine.Kernel(), CPU: machine.Processor(), CPUs: runtime.NumCPU(), Go: runtime.Version()}
 }
 
 // Write writes the run as JSON; "-" is standard output.
