@@ -3,24 +3,10 @@ package shard
 import (
 	"bytes"
 
-	"github.com/cespare/xxhash/v2"
-
 	"penstock/ring"
 	"penstock/segstore"
 	"penstock/wire"
 )
-
-// hasher hashes shard keys with the data directory's own seed, so that nobody outside can choose keys that all land on one shard.
-type hasher struct {
-	seed   uint64
-	digest xxhash.Digest
-}
-
-func (h *hasher) sum(key []byte) uint64 {
-	h.digest.ResetWithSeed(h.seed)
-	_, _ = h.digest.Write(key)
-	return h.digest.Sum64()
-}
 
 // Offer routes a batch's records to their shards and writes them there, or, where others are writing, puts them into the writers' rings, all or none: when it returns an error,
 // nothing of the batch was or will be kept. The batch may be reused as soon as it returns. Then Wait, unless ack is AckRing.
