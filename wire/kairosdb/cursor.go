@@ -63,25 +63,18 @@ func (c *cursor) stamp() (text []byte, ms int64) {
 	return text, ms
 }
 
-// number takes a number that is spelled as a record spells it: digits, perhaps a point and more digits.
+// number takes a number that is spelled as a record spells it.
 func (c *cursor) number() (text []byte, kind pointKind) {
-	at := c.at
-	if c.sees('-') {
-		at++
+	size, point := wire.PlainNumber(c.src[c.at:])
+	if kind = longKind; point {
+		kind = doubleKind
 	}
-	end := skipDigits(c.src, at)
-	size := end - at
-	zero := at < len(c.src) && c.src[at] == '0'
-	if size == 0 || zero && size > 1 {
+	return c.take(c.at + size), kind
+}
+
+// word takes this string, as it is spelled.
+func (c *cursor) word(quoted string) {
+	if string(c.enclosed('"', '"')) != quoted {
 		c.lost = true
 	}
-	if end < len(c.src) && c.src[end] == '.' {
-		kind, at = doubleKind, end+1
-		if end = skipDigits(c.src, at); end == at || end-c.at > maxNumber {
-			c.lost = true
-		}
-	} else if kind = longKind; size > 18 || zero && at > c.at {
-		c.lost = true
-	}
-	return c.take(end), kind
 }

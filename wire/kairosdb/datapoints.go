@@ -10,7 +10,7 @@ import (
 type parser struct {
 	text   wire.Text
 	series wire.Series
-	known  wire.Outlines
+	known  known
 	usual  usual      // the metric at hand
 	tags   []wire.Tag // of the metric at hand, as sent
 	sorted []wire.Tag // the same by name, where they were not sent so
@@ -53,6 +53,7 @@ func (p *parser) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	}
 	p.request = request{Batch: b, from: wire.Source{Wire: wireName, Tenant: req.Tenant}, body: body}
 	p.known.Begin(req.Tenant)
+	p.known.stamp, p.known.commas = nil, [forms][]byte{}
 	p.series.Reset()
 	if fault := p.metrics(); fault != nil {
 		return fault
