@@ -168,7 +168,7 @@ var settings = []Setting{
 		func(c *Config) Value { return countValue{&c.MaxConnections, 1, 1 << 20} }},
 	{"max-conns-per-ip", "Limits", "0", "the most open connections from one address, the Kafka listener counting its own; 0 is no limit",
 		func(c *Config) Value { return countValue{&c.MaxConnsPerIP, 0, 1 << 20} }},
-	{"header-timeout", "Limits", "10s", "how long a client may take to send a request's header",
+	{"header-timeout", "Limits", "10s", "how long a client may take to send a request's header, with a body of up to 4 KiB",
 		func(c *Config) Value { return durationValue{&c.HeaderTimeout} }},
 	{"read-timeout", "Limits", "30s", "how long a client may take to send a whole request",
 		func(c *Config) Value { return durationValue{&c.ReadTimeout} }},

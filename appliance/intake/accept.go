@@ -23,7 +23,8 @@ type door struct {
 	crowd   *crowd
 	room    *room
 	log     *slog.Logger
-	write   time.Duration
+	watch   *watch
+	times   times
 	workers *workers
 
 	closing chan struct{}
@@ -77,6 +78,9 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		pause = 0
 		c := &conn{Conn: nc, door: d, peer: peerOf(nc)}
+		if !d.frames {
+			c.enter(greeting, d.times.header)
+		}
 		if !d.crowd.enter(c.peer) {
 			d.turnedAway.Add(1)
 			_ = nc.Close() // it was never ours

@@ -12,13 +12,12 @@ import (
 
 // conn is an accepted connection. It adds to the socket what fasthttp leaves open:
 //
-//   - Read deadlines are noted when set and handed to the socket when it is read. fasthttp sets two or three for each request; a
-//     request that is already in its buffer costs none of them.
-//   - Every write has a deadline of its own. fasthttp sets one only before a normal reply, so the "100 Continue" and the error
-//     reply of a connection that had been idle would meet the last request's, long past.
+//   - Reads and writes have deadlines that cost next to nothing: see deadline.go. Every write has one; fasthttp sets one only before a
+//     normal reply, so the "100 Continue" and the error reply of a connection that had been idle would meet the last request's.
 //   - Line feeds without carriage returns in the first thing a client says are refused there and then. fasthttp would wait for
 //     more until the header's deadline.
 //   - The last bytes read are remembered, so that the handler can tell how a chunked body ended.
+//   - What pipelined requests brought is stored before anything of their replies is written, or anything more is read.
 //   - A large body counts against what all bodies may hold together, from the first read of it until the read behind it.
 //   - A connection that is closed on a client still sending is drained first, or the kernel's reset would destroy the reply
 //     before the client reads it.
@@ -29,10 +28,15 @@ type conn struct {
 	door *door
 	peer netip.Addr
 
-	readBy  time.Time // the deadline of reads
-	readDue bool      // readBy is not yet the socket's
-	ending  tail      // unused under TLS, where the plain text matters
+	phase   phase
+	phaseBy int64 // when what is waited for must be there, by the watch's clock
+	reads   deadline
+	writes  deadline
+
+	ending  tail // unused under TLS, where the plain text matters
 	holding holding
+
+	pipeline pipeline // of the goroutine that serves the connection
 
 	greeted atomic.Bool // the client has sent something
 	linger  atomic.Bool // drain before closing
@@ -40,19 +44,10 @@ type conn struct {
 	closed  atomic.Bool
 }
 
-var errBareLF = errors.New("a line of the request's header ends without a carriage return")
-
-func (c *conn) SetReadDeadline(t time.Time) error {
-	c.readBy, c.readDue = t, true
-	return nil
-}
-
-func (c *conn) SetDeadline(t time.Time) error {
-	if err := c.SetReadDeadline(t); err != nil {
-		return err
-	}
-	return c.Conn.SetWriteDeadline(t)
-}
+var (
+	errBareLF = errors.New("a line of the request's header ends without a carriage return")
+	errUnkept = errors.New("pipelined requests could not be stored")
+)
 
 func (c *conn) Read(p []byte) (int, error) {
 	if c.door.frames {
@@ -65,6 +60,9 @@ func (c *conn) Read(p []byte) (int, error) {
 	if !c.holding.take(len(p), c.door.room) {
 		return 0, errNoRoom
 	}
+	if !c.settle() {
+		return 0, errUnkept
+	}
 	n, err := c.readSocket(p)
 	if n > 0 && !c.heard(&c.ending, p[:n]) {
 		return 0, errBareLF
@@ -75,6 +73,7 @@ func (c *conn) Read(p []byte) (int, error) {
 // heard notes what the client said; false when the first thing it said is not to be trusted.
 func (c *conn) heard(ending *tail, p []byte) bool {
 	ending.note(p)
+	c.pipeline.unread += len(p)
 	if c.greeted.Load() {
 		return true
 	}
@@ -83,31 +82,38 @@ func (c *conn) heard(ending *tail, p []byte) bool {
 }
 
 func (c *conn) readSocket(p []byte) (int, error) {
-	if c.readDue {
-		if err := c.Conn.SetReadDeadline(c.readBy); err != nil {
-			return 0, err
-		}
-		c.readDue = false
+	c.reads.begin(c.readBy())
+	n, err := c.Conn.Read(p)
+	c.reads.end(c.Conn.SetReadDeadline)
+	if n > 0 && c.phase == between {
+		c.enter(inHeader, c.door.times.header)
 	}
-	return c.Conn.Read(p)
+	return n, err
 }
 
 // hurry is how long a write may take once the connection is being closed.
 const hurry = time.Second
 
+// Write under TLS may come from any goroutine, and what it writes is not plain: there what is above looks after the pipeline.
 func (c *conn) Write(p []byte) (int, error) {
-	within := c.door.write
+	if c.door.secure == nil && !c.settle() {
+		return 0, errUnkept
+	}
+	within := c.door.times.write
 	if c.hurried.Load() {
 		within = min(within, hurry)
 	}
-	if err := c.Conn.SetWriteDeadline(time.Now().Add(within)); err != nil {
-		return 0, err
+	if c.door.frames {
+		if err := c.Conn.SetWriteDeadline(time.Now().Add(within)); err != nil {
+			return 0, err
+		}
+		return c.Conn.Write(p)
 	}
-	return c.Conn.Write(p)
+	c.writes.begin(c.door.watch.in(within))
+	n, err := c.Conn.Write(p)
+	c.writes.end(c.Conn.SetWriteDeadline)
+	return n, err
 }
-
-// SetWriteDeadline does nothing: Write sets its own.
-func (c *conn) SetWriteDeadline(time.Time) error { return nil }
 
 // Close closes the connection, once; after a refusal it first tells the client that no more is coming and reads what the client
 // is still sending.

@@ -85,8 +85,19 @@ func lay(b *wire.Batch, events ...string) {
 	}
 }
 
-// values are what the topics hold, "topic value".
+// values are what the topics hold, "topic value", of the value its first letter.
 func (r *rig) values(t *testing.T, topics ...string) (all []string) {
+	t.Helper()
+	for _, name := range topics {
+		for _, value := range r.texts(t, name) {
+			all = append(all, name+" "+value[:1])
+		}
+	}
+	return all
+}
+
+// texts are the values that the first shards of topics hold.
+func (r *rig) texts(t *testing.T, topics ...string) (all []string) {
 	t.Helper()
 	for _, name := range topics {
 		topic, ok := r.set.Topic(name)
@@ -106,7 +117,7 @@ func (r *rig) values(t *testing.T, topics ...string) (all []string) {
 			}
 			records := b.Records()
 			for record, ok := records.Next(); ok; record, ok = records.Next() {
-				all = append(all, name+" "+string(record.Value[:1]))
+				all = append(all, string(record.Value))
 			}
 		}
 	}

@@ -45,7 +45,7 @@ type Options struct {
 	MaxConnsPerIP  int // open connections from one address; 0 = no cap
 
 	HandshakeTimeout time.Duration // TLS handshake, whole; 5 s
-	HeaderTimeout    time.Duration // from a request's first byte to its header's last; 10 s
+	HeaderTimeout    time.Duration // from a request's first byte to its header's last, and to the last of a body of 4 KiB or less; 10 s
 	ReadTimeout      time.Duration // a request, whole: once its header is there, its body has the rest, ReadTimeout - HeaderTimeout; 30 s
 	WriteTimeout     time.Duration // a reply; 30 s
 	IdleTimeout      time.Duration // between requests of a connection; 120 s

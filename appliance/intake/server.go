@@ -19,6 +19,7 @@ type Server struct {
 	opt        Options
 	routes     *routes
 	doors      []*door // of HTTP
+	watch      *watch
 	streams    []*streamDoor
 	datagrams  []*datagramDoor
 	streamsOf  []*streamOf
@@ -31,6 +32,7 @@ type Server struct {
 	room       room
 	shed       atomic.Uint64
 	unkept     atomic.Uint64
+	upset      atomic.Int64 // until then, ms since 1970, pipelined requests do not gather
 	bugOnce    sync.Once
 	cut        chan struct{} // closed when the time to stop is over
 	closing    sync.Once
@@ -62,6 +64,7 @@ func New(o Options) (*Server, error) {
 			}
 		}
 	}
+	s.watch = newWatch(o.HandshakeTimeout, o.HeaderTimeout, o.ReadTimeout-o.HeaderTimeout, o.WriteTimeout, o.IdleTimeout)
 	s.setEngine()
 	if err := s.openDoors(); err != nil {
 		return nil, errors.Join(err, s.shut())
@@ -75,12 +78,11 @@ func (s *Server) setEngine() {
 		ErrorHandler:   s.unread,
 		ExpectHandler:  s.expect,
 		HeaderReceived: s.headerReceived,
+		ConnState:      ended,
 		Logger:         &s.quiet,
 
 		MaxRequestBodySize: s.opt.MaxBody,
 		ReadBufferSize:     s.opt.MaxHeader,
-		ReadTimeout:        s.opt.HeaderTimeout, // headerReceived gives a body the rest of the request's time
-		IdleTimeout:        s.opt.IdleTimeout,
 		// The crowd's cap comes first; this one counts goroutines that are just ending as well, and must not bite before it.
 		Concurrency: 2*s.opt.MaxConnections + len(s.opt.Formats),
 
@@ -93,10 +95,14 @@ func (s *Server) setEngine() {
 	}
 }
 
+// smallBody is what a body may have, in bytes, that has no time of its own, but the header's.
+const smallBody = 4 << 10
+
 // headerReceived gives a body the part of the request's time that is not set aside for its header, and the size its wire allows.
 func (s *Server) headerReceived(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
-	if h.ContentLength() != 0 {
-		c.ReadTimeout = s.opt.ReadTimeout - s.opt.HeaderTimeout // none left: the header's deadline holds for the body too
+	if n := h.ContentLength(); n < 0 && !h.IsGet() || n > smallBody {
+		// Has fasthttp call conn.SetReadDeadline. If there is no such part the header's deadline holds for the body too.
+		c.ReadTimeout = s.opt.ReadTimeout - s.opt.HeaderTimeout
 	}
 	if n := h.ContentLength(); n < 0 || n > s.opt.MaxBody {
 		if r, _, _ := s.routes.find(pathOf(h), h.Method()); r != nil && r.Limit > s.opt.MaxBody {
@@ -104,6 +110,13 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) (c fasthttp.RequestCo
 		}
 	}
 	return c
+}
+
+// ended stores what a connection left, whose goroutine ends: fasthttp leaves replies behind in its buffer when the server stops.
+func ended(c net.Conn, state fasthttp.ConnState) {
+	if cl, ok := c.(client); ok && state == fasthttp.StateClosed {
+		cl.base().settle()
+	}
 }
 
 func (s *Server) openDoors() error {
@@ -151,7 +164,8 @@ func (s *Server) newDoor(scheme string, l net.Listener) *door {
 		scheme:  scheme,
 		socket:  l,
 		log:     s.opt.Logger,
-		write:   s.opt.WriteTimeout,
+		watch:   s.watch,
+		times:   times{s.opt.HandshakeTimeout, s.opt.HeaderTimeout, s.opt.ReadTimeout - s.opt.HeaderTimeout, s.opt.WriteTimeout, s.opt.IdleTimeout},
 		closing: make(chan struct{}),
 		open:    make(map[*conn]struct{}),
 		workers: &workers{make: s.newWorker, limit: s.opt.MaxInFlight},
@@ -170,7 +184,7 @@ func (s *Server) newWorker(left used) *worker {
 	if w.ticket == nil {
 		w.ticket = s.opt.Set.NewTicket()
 	}
-	w.ticket.Late = w.tellLate
+	w.ticket.Late, w.batch.Hash = w.tellLate, w.ticket.HashKey
 	w.digest = sha256.New()
 	return w
 }
@@ -185,6 +199,7 @@ func (s *Server) Serve() error {
 		streams.Go(d.serve)
 	}
 	defer streams.Wait()
+	go s.watch.run(s.doors)
 	ended := make(chan error, len(s.doors))
 	for _, d := range s.doors {
 		go func() { ended <- s.engine.Serve(d) }()
@@ -226,6 +241,7 @@ func (s *Server) Close(ctx context.Context) error {
 func (s *Server) close(ctx context.Context) error {
 	streams := make(chan error, 1)
 	go func() { streams <- s.closeStreams(ctx) }()
+	defer close(s.watch.stop)
 	return errors.Join(s.closeHTTP(ctx), <-streams)
 }
 

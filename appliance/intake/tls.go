@@ -56,21 +56,31 @@ func secured(k *Keyring, within time.Duration) func(*conn) net.Conn {
 
 // Handshake ends within its own deadline, shorter than a request's.
 func (c *secureConn) Handshake() error {
-	if err := c.under.SetReadDeadline(time.Now().Add(c.within)); err != nil {
-		return err
-	}
-	return c.Conn.Handshake()
+	c.under.enter(greeting, c.within)
+	err := c.Conn.Handshake()
+	c.under.enter(greeting, c.under.door.times.header)
+	return err
 }
 
 func (c *secureConn) Read(p []byte) (int, error) {
 	if !c.under.holding.take(len(p), c.under.door.room) {
 		return 0, errNoRoom
 	}
+	if !c.under.settle() {
+		return 0, errUnkept
+	}
 	n, err := c.Conn.Read(p)
 	if n > 0 && !c.under.heard(&c.ending, p[:n]) {
 		return 0, errBareLF
 	}
 	return n, err
+}
+
+func (c *secureConn) Write(p []byte) (int, error) {
+	if !c.under.settle() {
+		return 0, errUnkept
+	}
+	return c.Conn.Write(p)
 }
 
 // Close says goodbye in TLS, shortly, and closes the connection below.

@@ -67,7 +67,8 @@ type Set struct {
 	ticketMu sync.Mutex
 	tickets  []*Ticket
 
-	moving    bool // the goroutines were started; else whoever built the set does their work
+	moving    bool        // the goroutines were started; else whoever built the set does their work
+	spools    atomic.Bool // a cluster keeps a topic, or did
 	closing   atomic.Bool
 	closeOnce sync.Once
 	closeErr  error
@@ -267,6 +268,9 @@ func (s *Set) Ready() error {
 	}
 	return nil
 }
+
+// Closing is whether Close was called.
+func (s *Set) Closing() bool { return s.closing.Load() }
 
 // Close stops taking batches, lets the writers empty their rings, syncs, and closes the logs. When the context ends first it gives
 // up waiting: what is acknowledged is safe all the same, recovery then has more to do.

@@ -130,12 +130,16 @@ func (t *Topic) Spools() []*Spool {
 	return spools
 }
 
+// Spools is whether any topic's logs are, or were, spools.
+func (s *Set) Spools() bool { return s.spools.Load() }
+
 // Spool makes the topic's logs spools, or ends that: what they have is then kept as long as any log's records.
 func (t *Topic) Spool(on bool) {
 	for _, l := range t.logs {
 		p := l.spool.Load()
 		switch {
 		case on && p == nil:
+			l.writer.set.spools.Store(true)
 			l.spool.Store(newSpool(l))
 		case !on && p != nil:
 			l.spool.Store(nil)
