@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +26,7 @@ import (
 
 type options struct {
 	bin, out, json, only, dir string
+	plots, from               string
 	rounds                    int
 	quick, install, list      bool
 }
@@ -36,6 +38,8 @@ func main() {
 	flag.StringVar(&o.only, "only", "", "only the ratios, and the cells they need, whose name matches this `REGEXP`: '^(1|2)' for the first two shows")
 	flag.StringVar(&o.out, "out", "", "write the tables to this `FILE`, too")
 	flag.StringVar(&o.json, "json", "", "write every figure of every round to this `FILE`")
+	flag.StringVar(&o.plots, "plots", "", "draw into this `DIRECTORY`: peers.svg")
+	flag.StringVar(&o.from, "from", "", "measure nothing: tell and draw again what a `FILE` of --json has")
 	flag.StringVar(&o.dir, "dir", "", "make the data directories below this one; needs 5 GB (default: the system's for temporary files)")
 	flag.BoolVar(&o.quick, "quick", false, "a fiftieth of the load, ours and the bare server only: shows that it runs, and nothing else")
 	flag.BoolVar(&o.install, "install", true, "install peers that are missing: Debian's packages where we are root, Go programs into the user's cache")
@@ -59,6 +63,7 @@ func usage() {
 
 	make peers ROUNDS=3
 	go run ./benchmarks/peers --only '^(1|2)' --rounds 5
+	go run ./benchmarks/peers --from results.json --plots benchmarks/plots
 
 Run it in the module's directory, on a quiet machine. Exit status 1 when a cell failed; a must that does not hold is told and is no failure.
 
@@ -72,6 +77,9 @@ func run(ctx context.Context, o options, out, log io.Writer) error {
 		return fmt.Errorf("--only: %w", err)
 	}
 	cells, ratios := choose(only, o.quick)
+	if o.from != "" {
+		return retell(o, out, cells, ratios)
+	}
 	switch {
 	case len(cells) == 0:
 		return fmt.Errorf("--only %s: no ratio and no cell matches", o.only)
@@ -107,6 +115,18 @@ func run(ctx context.Context, o options, out, log io.Writer) error {
 			fmt.Fprintf(log, "%4.0fs round %d of %d: %s: %s\n", time.Since(began).Seconds(), round+1, o.rounds, cells[i].name, f.text())
 		}
 	}
+	return r.deliver(o, out, cells, ratios)
+}
+
+// retell tells what a file has of the cells.
+func retell(o options, out io.Writer, cells []cell, ratios []ratio) error {
+	r, err := readReport(o.from)
+	if err != nil {
+		return err
+	}
+	measured := func(name string) bool { return len(r.Results[name]) > 0 }
+	cells = slices.DeleteFunc(cells, func(c cell) bool { return !measured(c.name) })
+	ratios = slices.DeleteFunc(ratios, func(one ratio) bool { return !measured(one.over) || !measured(one.under) })
 	return r.deliver(o, out, cells, ratios)
 }
 
@@ -201,6 +221,11 @@ func (r *report) deliver(o options, out io.Writer, cells []cell, ratios []ratio)
 	}
 	if o.json != "" {
 		if err := r.saveJSON(o.json); err != nil {
+			return err
+		}
+	}
+	if o.plots != "" {
+		if err := r.plots(o.plots, cells); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,7 +30,8 @@ func TestQuick(t *testing.T) {
 	}
 	saved := filepath.Join(dir, "figures.json")
 	var out, log bytes.Buffer
-	o := options{bin: bin, rounds: 1, quick: true, dir: dir, json: saved}
+	drawn := filepath.Join(dir, "plots")
+	o := options{bin: bin, rounds: 1, quick: true, dir: dir, json: saved, plots: drawn}
 	if err := run(t.Context(), o, &out, &log); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, log.Bytes(), out.Bytes())
 	}
@@ -53,6 +57,17 @@ func TestQuick(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the tables do not have %q:\n%s", want, out.Bytes())
 		}
+	}
+	first, err := os.ReadFile(filepath.Join(drawn, "peers.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again bytes.Buffer
+	if err := run(t.Context(), options{from: saved, plots: filepath.Join(dir, "again")}, &again, &log); err != nil || again.String() != out.String() {
+		t.Errorf("from the file it is told otherwise: %v\n%s", err, again.Bytes())
+	}
+	if second, err := os.ReadFile(filepath.Join(dir, "again", "peers.svg")); err != nil || !bytes.Equal(second, first) {
+		t.Errorf("from the file it is drawn otherwise: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "penstock-peers-*")); len(left) > 0 {
 		t.Errorf("left behind: %s", left)
@@ -201,5 +216,99 @@ func TestJudge(t *testing.T) {
 	}
 	if got := r.holds(&ratio{must: 7}, verdict{failed: "x", rounds: 2}); got != "**not known**" {
 		t.Errorf("a failed round: %s", got)
+	}
+}
+
+// made is a report with figures that nobody measured: two rounds of each cell, the second dearer by half.
+func made() *report {
+	r := &report{Rounds: 2, Scale: 1, Results: map[string][]figure{}}
+	r.Machine.Cores = 2
+	for i, c := range cells {
+		cpu := 0.5 + float64(i)
+		r.Results[c.name] = []figure{{CPU: cpu, Rate: 1e6}, {CPU: 1.5 * cpu, Rate: 2e6}}
+	}
+	r.Results[batchBare], r.Results[batchLog] = []figure{{CPU: 0.05}, {CPU: 0.1}}, []figure{{CPU: 0.5}, {CPU: 0.4}}
+	r.Results[singleDisk], r.Results[singleBare] = []figure{{CPU: 20, Rate: 50_000}, {Err: "it died"}}, []figure{{CPU: 10}, {CPU: 10}}
+	return r
+}
+
+func TestHeadlines(t *testing.T) {
+	var out bytes.Buffer
+	made().headlines(&out)
+	for _, want := range []string{
+		"One CPU second takes 2.2 M [2.0 M..2.5 M] events** in batches of 320", "That costs 7.00 [4.00..10.0] times",
+		"One CPU second takes 50 k [50 k..50 k] requests of one event**", "failed: 2 256 disk: it died", "at least 50 k a second here",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.Bytes())
+		}
+	}
+	out.Reset()
+	(&report{Results: map[string][]figure{batchLog: {{CPU: 0}}}}).headlines(&out)
+	if out.Len() > 0 {
+		t.Errorf("without a figure it says %s", out.Bytes())
+	}
+}
+
+func TestModel(t *testing.T) {
+	var out bytes.Buffer
+	made().model(&out)
+	for _, want := range []string{
+		// 2.25 M a CPU second, of which half is taken: 9.0 M of 8 cores; 201 bytes and the frames' are 5.8 M a 10 Gbit/s; 4.6 M a GB/s.
+		"A core bears 1.1 M events a second", "| 2 | 2.2 M CPU |", "| 8 | 4.6 M disk | 5.8 M NIC |",
+		"single events, `disk`: 50 k events a CPU second measured", "| 32 | 800 k CPU |", "Computed, not measured",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.Bytes())
+		}
+	}
+	for _, c := range []struct {
+		cores, gbits, gbs float64
+		part              string
+	}{{1, 100, 100, "CPU"}, {100, 1, 100, "NIC"}, {100, 100, 1, "disk"}} {
+		if rate, part := (limits{1, 1, 1}).least(c.cores, c.gbits, c.gbs); rate != 1 || part != c.part {
+			t.Errorf("%+v: %v, %s", c, rate, part)
+		}
+	}
+}
+
+// Every cell is in the plot, one that failed and one whose CPU was not seen, too.
+func TestBars(t *testing.T) {
+	r := made()
+	r.Results["3 put ours"] = []figure{{Err: "it died"}}
+	r.Results["3 pickle ours"] = []figure{{CPU: 0}}
+	dir := t.TempDir()
+	if err := r.plots(dir, cells); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "peers.svg"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := map[string]int{}
+	in := ""
+	for d := xml.NewDecoder(bytes.NewReader(text)); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		switch e := token.(type) {
+		case xml.StartElement:
+			in = e.Name.Local
+		case xml.CharData:
+			if in == "text" {
+				said[string(e)]++
+			}
+		}
+	}
+	for _, c := range cells {
+		if said[c.what] == 0 || said[shows[c.name[0]]] != 1 {
+			t.Errorf("%s is not in the plot, or %q is not once", c.name, shows[c.name[0]])
+		}
+	}
+	if said["not measured"] != 1 || bytes.Contains(text, []byte("NaN")) {
+		t.Errorf("%d cells are not measured:\n%s", said["not measured"], text)
 	}
 }

@@ -31,9 +31,12 @@ func (r *report) print(w io.Writer, chosenCells []cell, chosenRatios []ratio) {
 	if r.Scale > 1 {
 		fmt.Fprintf(w, "**A smoke run, a %dth of the load: its figures mean nothing.**\n\n", r.Scale)
 	}
+	r.headlines(w)
 	r.printCells(w, chosenCells)
 	r.printRatios(w, chosenRatios)
 	r.printVerdicts(w, chosenRatios)
+	fmt.Fprintln(w)
+	r.model(w)
 }
 
 func (r *report) printCells(w io.Writer, chosen []cell) {
@@ -133,4 +136,17 @@ func (r *report) saveJSON(path string) error {
 		return err
 	}
 	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+// readReport reads what saveJSON wrote.
+func readReport(path string) (*report, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var r report
+	if err := json.Unmarshal(text, &r); err != nil || len(r.Results) == 0 {
+		return nil, fmt.Errorf("%s has no figures of this command: %v", path, err)
+	}
+	return &r, nil
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"penstock/benchmarks/load/report"
+	"penstock/benchmarks/plot"
 )
 
 //go:embed page.html
@@ -41,7 +42,7 @@ type sheet struct {
 	Runs
 	Style  template.CSS
 	Cards  []card
-	Charts []*plot
+	Charts []*plot.Plot
 	Tables []table
 }
 
@@ -70,7 +71,7 @@ func (r *Runs) render(b *bytes.Buffer) error {
 	if len(r.Runs) == 0 {
 		return fmt.Errorf("there is no report to draw")
 	}
-	s := sheet{Runs: *r, Style: template.CSS(style), Charts: charts(r.Runs)}
+	s := sheet{Runs: *r, Style: template.CSS(plot.Style() + style), Charts: charts(r.Runs)}
 	for _, t := range []table{
 		{"What came of it", r.Runs, summary(r.Runs)},
 		{"What was asked for, and where", r.Runs, facts(r.Runs)},

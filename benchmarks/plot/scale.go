@@ -1,14 +1,12 @@
-package page
+package plot
 
 import (
 	"math"
 	"strconv"
-
-	"penstock/benchmarks/load/report"
 )
 
-// scale says where on an axis a value is, from 0 to 1, and where the axis has its marks.
-type scale interface {
+// Scale says where on an axis a value is, from 0 to 1, and where the axis has its marks.
+type Scale interface {
 	at(v float64) float64
 	marks() []mark
 }
@@ -18,14 +16,18 @@ type mark struct {
 	text string
 }
 
-// linear goes from 0 to a round number at or above the largest value.
 type linear struct {
 	top, step float64
 	text      func(float64) string
 }
 
+// Linear goes from 0 to a round number at or above the largest value, with about so many marks.
+func Linear(largest float64, marks int, text func(float64) string) Scale {
+	return newLinear(largest, marks, text)
+}
+
 func newLinear(largest float64, marks int, text func(float64) string) linear {
-	if !(largest > 0) {
+	if !(largest > 0) || math.IsInf(largest, 1) {
 		largest = 1
 	}
 	step := math.Pow(10, math.Floor(math.Log10(largest/float64(marks))))
@@ -48,24 +50,28 @@ func (l linear) marks() (all []mark) {
 	return all
 }
 
-// span is a linear scale that ends where the values do, for time.
-type span struct{ linear }
-
-func newSpan(largest float64, marks int, text func(float64) string) span {
+// Span is a linear scale that ends where the values do, for time.
+func Span(largest float64, marks int, text func(float64) string) Scale {
 	l := newLinear(largest, marks, text)
-	l.top = max(largest, 1e-9)
-	return span{l}
+	if largest > 0 {
+		l.top = min(largest, l.top)
+	}
+	return l
 }
 
-// logarithmic goes from one value to another, both above 0, and has marks at 1, 2 and 5 of each decade, or fewer.
 type logarithmic struct {
 	low, high float64 // their logarithms
 	text      func(float64) string
 }
 
-func newLogarithmic(smallest, largest float64, text func(float64) string) logarithmic {
-	smallest = max(smallest, 1e-3)
-	largest = max(largest, smallest*2)
+// Logarithmic goes from one value to another, both above 0, and has marks at 1, 2 and 5 of each decade, or fewer.
+func Logarithmic(smallest, largest float64, text func(float64) string) Scale {
+	if !(smallest >= 1e-3) || math.IsInf(smallest, 1) {
+		smallest = 1e-3
+	}
+	if !(largest >= smallest*2) || math.IsInf(largest, 1) {
+		largest = smallest * 2
+	}
 	return logarithmic{math.Log10(smallest) - 0.05, math.Log10(largest) + 0.05, text}
 }
 
@@ -89,10 +95,10 @@ func (l logarithmic) marks() (all []mark) {
 	return all
 }
 
-// percentile stretches what is near 100: 90, 99 and 99.9 % are equally far apart.
 type percentile struct{ nines float64 }
 
-func newPercentile(largest float64) percentile {
+// Percentile stretches what is near 100: 90, 99 and 99.9 % are equally far apart.
+func Percentile(largest float64) Scale {
 	return percentile{max(1, -math.Log10(1-min(largest, 100-1e-7)/100))}
 }
 
@@ -109,8 +115,8 @@ func (p percentile) marks() []mark {
 	return all
 }
 
-// short writes a number in three digits and a letter.
-func short(v float64) string {
+// Short writes a number in three digits and a letter.
+func Short(v float64) string {
 	for _, u := range []struct {
 		size float64
 		name string
@@ -122,17 +128,5 @@ func short(v float64) string {
 	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
-func seconds(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) + " s" }
-
-// round writes a round time of microseconds.
-func round(us float64) string {
-	switch {
-	case us < 1e3:
-		return strconv.FormatFloat(us, 'g', 4, 64) + " µs"
-	case us < 1e6:
-		return strconv.FormatFloat(us/1e3, 'g', 4, 64) + " ms"
-	}
-	return strconv.FormatFloat(us/1e6, 'g', 4, 64) + " s"
-}
-
-var exact = report.Micros
+// Seconds writes a time of seconds.
+func Seconds(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) + " s" }
