@@ -15,7 +15,7 @@ import (
 
 // What reading may cost, whatever the bytes: so much memory for each of them and for a parser's own tables, and so much time of a
 // CPU. Time is the thread's own, which no neighbour makes longer. Usual bodies take less than twenty bytes for each; what takes most
-// is thousands of empty events, of which two bytes become a record of 128 and a value (TestCost_Densest).
+// is thousands of empty events, of which two bytes become a record of 136 and a value (TestCost_Densest).
 const (
 	costPerByte = 176
 	costBase    = 512 << 10

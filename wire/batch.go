@@ -6,6 +6,8 @@ type Batch struct {
 	Records []Record
 	Items   int    // what the wire counts in its reply: elements, for one; the parser's to set
 	Echo    []byte // what is said back: a file's name in a reply, lines on a stream; the parser's to set
+	// Hash is what the router hashes keys by; nil: nobody asks. A parser's batches all have the same, so it may remember what came out.
+	Hash func(key []byte) uint64
 
 	rejects  []Fault
 	rejected int

@@ -37,6 +37,7 @@ type outline struct {
 	name, rest, head, tail, whole uint16 // lengths; whole is head, tail and key
 	kind                          uint8
 	hash                          uint64 // of head and tail
+	routed                        uint64 // the key's by the batch's Hash; 0: not known yet
 }
 
 // The bounds. An outline that is longer is laid, but not remembered.
@@ -50,8 +51,8 @@ const (
 type Outline struct {
 	text       []byte // head, tail and key
 	head, tail int
-	hash       uint64 // of head and tail
-	kept       bool   // it is remembered: valid until the next Begin
+	hash       uint64   // of head and tail
+	kept       *outline // where it is remembered, valid until the next Begin; nil: it is not
 }
 
 // Expected is what Find was once asked for.
@@ -98,7 +99,7 @@ func (o *Outlines) Met() Outline {
 
 func (o *Outlines) outline(had *outline) Outline {
 	text := o.text[had.at+uint32(had.name)+uint32(had.rest):]
-	return Outline{text: text[:had.whole], head: int(had.head), tail: int(had.tail), hash: had.hash, kept: true}
+	return Outline{text: text[:had.whole], head: int(had.head), tail: int(had.tail), hash: had.hash, kept: had}
 }
 
 // Find returns the outline of a series whose name on the wire has two parts, the second perhaps empty. kind is what else makes it
@@ -214,6 +215,18 @@ func (l Outline) Lay(b *Batch, topic []byte, p *Single) {
 	copy(text[at:], l.text[l.head:]) // the tail, and behind the record's value its key
 	r := b.Add()
 	r.Topic, r.Key, r.Value, r.Time = topic, text[value:len(text):len(text)], text[:value:value], p.Time
+	r.Hash = l.kept.route(r.Key, b)
+}
+
+// route is the hash of the outline's key, or 0 where nothing is remembered or nobody asks.
+func (o *outline) route(key []byte, b *Batch) uint64 {
+	if o == nil {
+		return 0
+	}
+	if o.routed == 0 && b.Hash != nil {
+		o.routed = b.Hash(key)
+	}
+	return o.routed
 }
 
 // copyShort is copy for what is short, and has more behind it that may be copied along: 16 bytes at once, where there is room. What

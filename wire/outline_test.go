@@ -2,6 +2,7 @@ package wire
 
 import (
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -127,5 +128,45 @@ func TestOutlines_Expected(t *testing.T) {
 		if known := ask(t, &o, "x", string(rune('a'+n)), uint8(n%2)); !known && i > 500 {
 			t.Fatalf("seed %d: step %d: series %d is not known", seed, i, n)
 		}
+	}
+}
+
+// A batch that hashes keys is asked once for each series that is remembered, and its records have what it said.
+func TestOutlines_Hash(t *testing.T) {
+	var o Outlines
+	var s Series
+	asked := 0
+	b := Batch{Hash: func(key []byte) uint64 { asked++; return maphash.Bytes(seed, key) }}
+	learn := func(name string) Outline {
+		o.Begin(nil)
+		outline, ok := o.Find(0, []byte(name), nil)
+		if !ok {
+			outline = o.Learn(0, []byte(name), nil, &Metric{Name: append([]byte("metric "), name...)}, Source{Wire: "w"})
+		}
+		return outline
+	}
+	for round := range 3 {
+		for i := range 100 { // more than there was room for: outlines move
+			learn(fmt.Sprint(i)).Lay(&b, nil, &Single{Value: []byte("1")})
+			s.Add(s.OfOutline(learn(fmt.Sprint(i%10, " gathered")), &b), int64(i), []byte("2"), nil)
+		}
+		s.Flush(&b, nil)
+		s.Reset()
+		if want := 110; len(b.Records) != want*(round+1) || asked > 220 || round > 0 && asked != 220 && asked < want {
+			t.Fatalf("%d records, asked %d times", len(b.Records), asked)
+		}
+	}
+	for i := range b.Records {
+		if r := &b.Records[i]; r.Hash != b.Hash(r.Key) {
+			t.Errorf("the hash of %q is %x", r.Key, r.Hash)
+		}
+	}
+	asked = 0
+	learn("7").Lay(&b, nil, &Single{Value: []byte("1")})
+	learn(string(make([]byte, longestOutline))).Lay(&b, nil, &Single{Value: []byte("1")})
+	var nobody Batch
+	learn("new").Lay(&nobody, nil, &Single{Value: []byte("1")})
+	if last := b.Records[len(b.Records)-1]; last.Hash != 0 || asked != 0 || nobody.Records[0].Hash != 0 {
+		t.Errorf("an outline that is not remembered has the hash %x; asked %d times", last.Hash, asked)
 	}
 }

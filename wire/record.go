@@ -8,6 +8,8 @@ type Record struct {
 	Key   []byte // shard key; nil is Kafka's null key, and the router then keeps a request's records together
 	Value []byte // what is kept; nil is Kafka's null value
 	Time  int64  // event time, milliseconds since 1970; the time of arrival where the wire knows none
+	// Hash is Key's by the batch's Hash, where a parser remembers it; 0: it is not known.
+	Hash uint64
 	// ID is what the sender calls the record, within its topic: one with the ID of another that is kept is a repeat of it, and is
 	// not kept again. nil: the wire has none, or the sender gave none.
 	ID []byte

@@ -20,9 +20,10 @@ type series struct {
 	ident       []byte // the record's value but for its points
 	head, tail  int    // where in ident the points begin, and what follows them
 	key         []byte
-	lent        bool  // ident and key are an outline's
-	named       bool  // its sender calls it something: what has the same ident is the same
-	first, last int32 // of its points, from 1; 0 = none
+	lent        bool     // ident and key are an outline's
+	kept        *outline // which is remembered there; nil: it is not
+	named       bool     // its sender calls it something: what has the same ident is the same
+	first, last int32    // of its points, from 1; 0 = none
 }
 
 type point struct {
@@ -84,12 +85,12 @@ func (s *Series) OfOutline(o Outline, b *Batch) int {
 		return i
 	}
 	text := o.text
-	if !o.kept {
+	if o.kept == nil {
 		text = b.Scratch(len(o.text))
 		copy(text, o.text)
 	}
 	// A single point's brackets are at the end of the outline's head and at the beginning of its tail.
-	return s.make(at, series{hash: o.hash, ident: text[:behind], head: o.head - 1, tail: o.head + 1, key: text[behind:], lent: true})
+	return s.make(at, series{hash: o.hash, ident: text[:behind], head: o.head - 1, tail: o.head + 1, key: text[behind:], lent: true, kept: o.kept})
 }
 
 // find finds the series of an ident, or else, with a number of -1, the slot that it goes to.
@@ -177,6 +178,7 @@ func (s *Series) Flush(b *Batch, topic []byte) {
 		}
 		r := b.Add()
 		r.Topic, r.Key, r.Value, r.Time = topic, key, text[:value:value], s.points[of.first-1].time
+		r.Hash = of.kept.route(key, b)
 		if of.named {
 			r.ID = of.ident
 		}

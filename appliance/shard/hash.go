@@ -3,6 +3,8 @@ package shard
 import (
 	"encoding/binary"
 	"math/bits"
+
+	"penstock/wire"
 )
 
 // hasher hashes shard keys with the data directory's own seed, so that nobody outside can choose keys that all land on one shard. It is
@@ -65,4 +67,15 @@ func (h hasher) stripes(key []byte) (sum uint64, rest []byte) {
 
 func stir(sum, word uint64) uint64 {
 	return bits.RotateLeft64(sum+word*prime2, 31) * prime1
+}
+
+// HashKey is the hash that a key's shard is found by, for a batch's Hash.
+func (t *Ticket) HashKey(key []byte) uint64 { return t.hash.sum(key) }
+
+// hashOf is that of a record's key, which who made the record may know.
+func (t *Ticket) hashOf(r *wire.Record) uint64 {
+	if r.Hash != 0 {
+		return r.Hash
+	}
+	return t.hash.sum(r.Key)
 }
