@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -18,12 +19,26 @@ func TestAppendQuoted(t *testing.T) {
 		if want := strings.ToValidUTF8(s, "\ufffd"); back != want && len(back) < len(want) {
 			t.Errorf("%q came back as %q", s, back)
 		}
+		if bytes.IndexByte(quoted, 0x7f) >= 0 {
+			t.Errorf("%q became %q: DEL is a control byte", s, quoted)
+		}
 		if string(AppendQuoted([]byte("x"), []byte(s))) != "x"+string(quoted) {
 			t.Errorf("%q: text and bytes differ, or what was there before is lost", s)
 		}
 	}
 	for c := range 256 {
 		f(string([]byte{'a', byte(c), 'b'}))
+	}
+	for size := range 25 { // words of eight bytes, and what is over
+		for at := range size {
+			for _, c := range []byte{' ', '!', '"', '\\', 0, 0x1f, '~', 0x7f, 0x80, 0xff} {
+				text := bytes.Repeat([]byte{'x'}, size)
+				text[at] = c
+				f(string(text))
+				text[0] = '"'
+				f(string(text))
+			}
+		}
 	}
 	f("")
 	f("the ring of shard 3 is full: \"try again\"\\")

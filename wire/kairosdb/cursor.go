@@ -51,16 +51,28 @@ func (c *cursor) enclosed(first, last byte) []byte {
 // digits takes digits, one at least.
 func (c *cursor) digits() []byte { return c.take(skipDigits(c.src, c.at)) }
 
-// stamp takes a time that is spelled as a record spells it, above 0.
+// stamp takes a time that is spelled as a record spells it.
 func (c *cursor) stamp() (text []byte, ms int64) {
-	text = c.digits()
-	if len(text) > 18 || len(text) > 0 && text[0] == '0' {
-		c.lost = true
+	size, ms := leadingStamp(c.src[c.at:])
+	return c.take(c.at + size), ms
+}
+
+// leadingStamp finds the time that text begins with, if it is spelled as a record spells it and above 0; else size is 0.
+func leadingStamp(text []byte) (size int, ms int64) {
+	if len(text) == 0 || text[0] == '0' {
+		return 0, 0
 	}
-	for _, digit := range text {
-		ms = 10*ms + int64(digit-'0')
+	for ; size < len(text); size++ {
+		digit := text[size] - '0'
+		if digit > 9 {
+			break
+		}
+		if size == 18 {
+			return 0, 0
+		}
+		ms = 10*ms + int64(digit)
 	}
-	return text, ms
+	return size, ms
 }
 
 // number takes a number that is spelled as a record spells it.

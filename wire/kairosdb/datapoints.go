@@ -22,7 +22,8 @@ type request struct {
 	*wire.Batch
 	from  wire.Source
 	body  []byte
-	alone bool // the body is one metric, not an array of them
+	proof wire.Values // of the body
+	alone bool        // the body is one metric, not an array of them
 	where place
 	said  int // messages written
 	muted int // messages that were too many
@@ -51,7 +52,7 @@ func (p *parser) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	if cap(p.usual.points) > keepWritten {
 		p.usual.points = nil
 	}
-	p.request = request{Batch: b, from: wire.Source{Wire: wireName, Tenant: req.Tenant}, body: body}
+	p.request = request{Batch: b, from: wire.Source{Wire: wireName, Tenant: req.Tenant}, body: body, proof: wire.Values{Src: body}}
 	p.known.Begin(req.Tenant)
 	p.known.stamp, p.known.commas = nil, [forms][]byte{}
 	p.series.Reset()
@@ -160,7 +161,7 @@ func (p *parser) metric(index, at int) (end int, ok bool) {
 	if end = p.again(at); end > 0 {
 		return end, true
 	}
-	end, code := wire.ScanValue(p.body, at)
+	end, code := p.proof.Scan(at)
 	if code == wire.TooDeep {
 		p.Refuse(code, end, p.body[at:]).Because(p.quote(code.Text(), nil, ""))
 		return len(p.body), false

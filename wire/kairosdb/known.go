@@ -46,8 +46,8 @@ func (p *parser) again(at int) (end int) {
 	return u.end
 }
 
-// expected is again for a metric with one point, if its series is the one that followed the last time and all but the numbers is the
-// same as then.
+// expected is again for a metric with one point, if its series is the one that followed the last time and all but the numbers is spelled
+// as it was then.
 func (p *parser) expected(at int) (end int) {
 	k := &p.known
 	next, ok := k.Expected()
@@ -56,22 +56,29 @@ func (p *parser) expected(at int) (end int) {
 		return 0
 	}
 	rest = rest[len(next.Name):]
-	comma := k.commas[form(next.Kind/uint8(kinds))%forms]
-	if len(comma) == 0 || !bytes.HasPrefix(rest, k.stamp) || !bytes.HasPrefix(rest[len(k.stamp):], comma) {
+	stamp, ms, comma := k.stamp, k.ms, k.commas[next.Kind/uint8(kinds)]
+	if !bytes.HasPrefix(rest, stamp) {
+		size := 0
+		size, ms = leadingStamp(rest)
+		stamp = rest[:size:size]
+	}
+	rest = rest[len(stamp):]
+	if len(stamp) == 0 || len(comma) == 0 || !bytes.HasPrefix(rest, comma) {
 		return 0
 	}
-	rest = rest[len(k.stamp)+len(comma):]
+	rest = rest[len(comma):]
 	size, point := wire.PlainNumber(rest)
-	value := rest[:size]
-	kind := longKind
+	value, kind := rest[:size:size], longKind
 	if point {
 		kind = doubleKind
 	}
-	if size == 0 || pointKind(next.Kind%uint8(kinds)) != kind || !bytes.HasPrefix(rest[size:], next.Rest) {
+	rest = rest[size:]
+	if size == 0 || next.Kind%uint8(kinds) != uint8(kind) || !bytes.HasPrefix(rest, next.Rest) {
 		return 0
 	}
-	p.series.AddWritten(p.series.OfOutline(k.Met(), p.Batch), k.ms, k.stamp, value)
-	return len(p.body) - len(rest) + size + len(next.Rest)
+	k.stamp, k.ms = stamp, ms
+	p.series.AddWritten(p.series.OfOutline(k.Met(), p.Batch), ms, stamp, value)
+	return len(p.body) - len(rest) + len(next.Rest)
 }
 
 // outline is that of a metric's series, which is remembered if the metric is a usual one.

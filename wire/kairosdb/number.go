@@ -21,6 +21,10 @@ const (
 
 // wholeNumber reads a number, in any spelling, that must be a whole one and a long: 5, 5.0 and 5e3 are.
 func wholeNumber(text []byte) (int64, wholeness) {
+	if size, point := wire.PlainNumber(text); size > 0 && size == len(text) && !point {
+		n, _ := parseLong(text)
+		return n, isWhole
+	}
 	var room, other [2 * maxNumber]byte
 	number, ok := appendDouble(room[:0], text)
 	if !ok {

@@ -113,3 +113,19 @@ func TestAgain_KeepsLittle(t *testing.T) {
 		t.Errorf("room for %d points is kept", cap(p.usual.points))
 	}
 }
+
+// A metric that is too long to be remembered is laid all the same, whole, and its points share a record.
+func TestAgain_Long(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	one := `{"name":"m","tags":{"a":"` + long + `"},"timestamp":1,"value":2}`
+	var b wire.Batch
+	var p parser
+	for range 2 {
+		b.Reset()
+		p.Parse(post("["+one+","+one+"]"), &b)
+		want := `{"kind":"metric","metric":"m","tags":{"a":"` + long + `"},"type":"long","points":[[1,2],[1,2]],"wire":"kairosdb"}`
+		if len(b.Records) != 1 || string(b.Records[0].Value) != want || string(b.Records[0].Key) != "m;a="+long {
+			t.Errorf("%d records, or not the right one", len(b.Records))
+		}
+	}
+}
