@@ -55,7 +55,8 @@ func (in *input) array() (wire.Reader, *wire.Fault) {
 	if at == len(in.body) {
 		return wire.Reader{}, in.Fail(wire.NoData, wire.NoOffset)
 	}
-	end, code := wire.ScanValue(in.body, at)
+	values := wire.Values{Src: in.body}
+	end, code := values.Scan(at)
 	if code == wire.OK {
 		if end = wire.SkipSpace(in.body, end); end < len(in.body) {
 			code = wire.BadJSON

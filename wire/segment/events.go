@@ -51,7 +51,8 @@ func (in *events) prove() (wire.Reader, *wire.Fault) {
 	if at == len(in.body) {
 		return wire.Reader{}, in.fail(wire.NoData, wire.NoOffset)
 	}
-	end, code := wire.ScanValue(in.body, at)
+	values := wire.Values{Src: in.body}
+	end, code := values.Scan(at)
 	if code != wire.OK {
 		return wire.Reader{}, in.fail(code, end)
 	}

@@ -28,7 +28,8 @@ func (in *strict) open(req *wire.Request, b *wire.Batch) *wire.Fault {
 	if at == len(body) {
 		return b.Fail(wire.NoData, wire.NoOffset)
 	}
-	end, code := wire.ScanValue(body, at)
+	values := wire.Values{Src: body}
+	end, code := values.Scan(at)
 	if code != wire.OK {
 		return b.Fail(code, end)
 	}

@@ -47,7 +47,8 @@ func (in *input) begin(req *wire.Request, b *wire.Batch) (wire.Reader, *wire.Fau
 	if at = wire.SkipSpace(in.body, at); at == len(in.body) {
 		return wire.Reader{}, b.Fail(wire.NoData, wire.NoOffset)
 	}
-	end, code := wire.ScanValue(in.body, at)
+	values := wire.Values{Src: in.body}
+	end, code := values.Scan(at)
 	if code == wire.OK {
 		if end = wire.SkipSpace(in.body, end); end < len(in.body) {
 			code = wire.BadJSON
