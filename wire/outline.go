@@ -18,11 +18,12 @@ import (
 type Outlines struct {
 	slots     []outlineSlot // open addressing
 	all       []outline
-	text      []byte // of all: the two parts of the name, then head, tail and key
-	last      uint32 // 1 + an index into all: what was found or learned last; 0: nothing was
-	next      uint32 // the same: what followed it the last time
-	asked     uint64 // the hash of what Find was asked for last
-	strangers int    // asked for since it is full
+	text      []byte  // of all: the two parts of the name, then head, tail and key
+	last      uint32  // 1 + an index into all: what was found or learned last; 0: nothing was
+	next      uint32  // the same: what followed it the last time
+	stray     outline // what was learned last and is not remembered
+	asked     uint64  // the hash of what Find was asked for last
+	strangers int     // asked for since it is full
 	tenant    []byte
 }
 
@@ -32,12 +33,14 @@ type outlineSlot struct {
 }
 
 type outline struct {
-	at                            uint32 // in text
-	next                          uint32 // 1 + an index into all: what followed it the last time; 0: nothing yet
-	name, rest, head, tail, whole uint16 // lengths; whole is head, tail and key
-	kind                          uint8
-	hash                          uint64 // of head and tail
-	routed                        uint64 // the key's by the batch's Hash; 0: not known yet
+	at                uint32 // in text
+	next              uint32 // 1 + an index into all: what followed it the last time; 0: nothing yet
+	head, tail        uint32 // lengths
+	name, rest, whole uint16 // lengths where it is remembered; whole is head, tail and key
+	kind              uint8
+	kept              bool
+	hash              uint64 // of head and tail
+	routed            uint64 // the key's by the batch's Hash; 0: not known yet
 }
 
 // The bounds. An outline that is longer is laid, but not remembered.
@@ -47,12 +50,10 @@ const (
 	longestOutline   = 1 << 10 // the name's bytes counted
 )
 
-// Outline is a series' record but for its points. It is valid until the next Begin or Learn.
+// Outline is a series' record but for its points. It is valid until the next Begin; if it is not remembered, until the next Learn.
 type Outline struct {
-	text       []byte // head, tail and key
-	head, tail int
-	hash       uint64   // of head and tail
-	kept       *outline // where it is remembered, valid until the next Begin; nil: it is not
+	text []byte // head, tail and key
+	of   *outline
 }
 
 // Expected is what Find was once asked for.
@@ -82,24 +83,25 @@ func (o *Outlines) Begin(tenant []byte) {
 // Expected is the series that followed, the last time, the one that was found or learned last. ok is false when there is none. It is
 // valid until the next Begin or Learn.
 func (o *Outlines) Expected() (e Expected, ok bool) {
+	kind, name, rest := o.Next()
+	return Expected{Kind: kind, Name: name, Rest: rest}, name != nil
+}
+
+// Next is Expected in parts; name is nil when nothing is.
+func (o *Outlines) Next() (kind uint8, name, rest []byte) {
 	if o.next == 0 {
-		return e, false
+		return 0, nil, nil
 	}
 	had := &o.all[o.next-1]
-	rest := had.at + uint32(had.name)
-	return Expected{Kind: had.kind, Name: o.text[had.at:rest], Rest: o.text[rest : rest+uint32(had.rest)]}, true
+	text := o.text[had.at:]
+	return had.kind, text[:had.name], text[had.name:][:had.rest]
 }
 
 // Met returns the outline of the series that Expected told: it has come.
 func (o *Outlines) Met() Outline {
 	had := &o.all[o.next-1]
 	o.last, o.next = o.next, had.next
-	return o.outline(had)
-}
-
-func (o *Outlines) outline(had *outline) Outline {
-	text := o.text[had.at+uint32(had.name)+uint32(had.rest):]
-	return Outline{text: text[:had.whole], head: int(had.head), tail: int(had.tail), hash: had.hash, kept: had}
+	return Outline{text: o.text[had.at:][int(had.name)+int(had.rest):][:had.whole], of: had}
 }
 
 // Find returns the outline of a series whose name on the wire has two parts, the second perhaps empty. kind is what else makes it
@@ -157,23 +159,24 @@ func (o *Outlines) Learn(kind uint8, name, rest []byte, m *Metric, from Source) 
 	tail := len(text) - begins - head
 	hash := maphash.Bytes(seed, text[begins:])
 	text = m.AppendKey(text)
-	made := Outline{text: text[begins:], head: head, tail: tail, hash: hash}
 	o.text = text[:at]
+	made := outline{
+		at: uint32(at), name: uint16(len(name)), rest: uint16(len(rest)), head: uint32(head), tail: uint32(tail), whole: uint16(len(text) - begins),
+		kind: kind, hash: hash,
+	}
 	switch {
 	case len(name) == 0, len(text)-at > longestOutline:
 	case len(o.all) == mostOutlines || len(text) > mostOutlineBytes:
 		o.strangers++
 	default:
-		o.text = text
-		o.all = append(o.all, outline{
-			at: uint32(at), name: uint16(len(name)), rest: uint16(len(rest)), head: uint16(head), tail: uint16(tail),
-			whole: uint16(len(made.text)), kind: kind, hash: hash,
-		})
+		made.kept = true
+		o.text, o.all = text, append(o.all, made)
 		o.place(uint32(o.asked))
 		o.follow(uint32(len(o.all)))
 		return o.Met()
 	}
-	return made
+	o.stray = made
+	return Outline{text: text[begins:], of: &o.stray}
 }
 
 // place gives the last of all its slot.
@@ -202,9 +205,10 @@ func (o *Outlines) free(hash uint32) *outlineSlot {
 
 // Lay lays the record of one point.
 func (l Outline) Lay(b *Batch, topic []byte, p *Single) {
-	value := len(p.Stamp) + len(p.Zeros) + len(",") + len(p.Value) + l.head + l.tail
-	text := b.Scratch(value + len(l.text) - l.head - l.tail)
-	at := copy(text, l.text[:l.head])
+	head, tail := int(l.of.head), int(l.of.tail)
+	value := head + len(p.Stamp) + len(p.Zeros) + len(",") + len(p.Value) + tail
+	text := b.Scratch(value + len(l.text) - head - tail)
+	at := copy(text, l.text[:head])
 	at += copyShort(text[at:], p.Stamp)
 	if p.Zeros != "" {
 		at += copy(text[at:], p.Zeros)
@@ -212,18 +216,15 @@ func (l Outline) Lay(b *Batch, topic []byte, p *Single) {
 	text[at] = ','
 	at++
 	at += copyShort(text[at:], p.Value)
-	copy(text[at:], l.text[l.head:]) // the tail, and behind the record's value its key
+	copy(text[at:], l.text[head:]) // the tail, and behind the record's value its key
 	r := b.Add()
 	r.Topic, r.Key, r.Value, r.Time = topic, text[value:len(text):len(text)], text[:value:value], p.Time
-	r.Hash = l.kept.route(r.Key, b)
+	r.Hash = l.of.route(r.Key, b)
 }
 
 // route is the hash of the outline's key, or 0 where nothing is remembered or nobody asks.
 func (o *outline) route(key []byte, b *Batch) uint64 {
-	if o == nil {
-		return 0
-	}
-	if o.routed == 0 && b.Hash != nil {
+	if o.routed == 0 && o.kept && b.Hash != nil {
 		o.routed = b.Hash(key)
 	}
 	return o.routed

@@ -20,8 +20,7 @@ type series struct {
 	ident       []byte // the record's value but for its points
 	head, tail  int    // where in ident the points begin, and what follows them
 	key         []byte
-	lent        bool     // ident and key are an outline's
-	kept        *outline // which is remembered there; nil: it is not
+	lent        *outline // whose ident and key are; nil: its own
 	named       bool     // its sender calls it something: what has the same ident is the same
 	first, last int32    // of its points, from 1; 0 = none
 }
@@ -79,18 +78,19 @@ func (s *Series) Of(m *Metric, from Source, b *Batch) int {
 // OfOutline is Of for an outline, up to a Flush before the next Begin of its Outlines. What it finds are series that came by their
 // outlines, too.
 func (s *Series) OfOutline(o Outline, b *Batch) int {
-	behind := o.head + o.tail
-	i, at := s.find(o.hash, o.text[:behind])
+	head := int(o.of.head)
+	behind := head + int(o.of.tail)
+	i, at := s.find(o.of.hash, o.text[:behind])
 	if i >= 0 {
 		return i
 	}
 	text := o.text
-	if o.kept == nil {
+	if !o.of.kept {
 		text = b.Scratch(len(o.text))
 		copy(text, o.text)
 	}
 	// A single point's brackets are at the end of the outline's head and at the beginning of its tail.
-	return s.make(at, series{hash: o.hash, ident: text[:behind], head: o.head - 1, tail: o.head + 1, key: text[behind:], lent: true, kept: o.kept})
+	return s.make(at, series{hash: o.of.hash, ident: text[:behind], head: head - 1, tail: head + 1, key: text[behind:], lent: o.of})
 }
 
 // find finds the series of an ident, or else, with a number of -1, the slot that it goes to.
@@ -169,16 +169,18 @@ func (s *Series) Flush(b *Batch, topic []byte) {
 		}
 		text = append(text, of.ident[of.tail:]...)
 		value, key := len(text), of.key
-		if of.lent {
+		if of.lent != nil {
 			text = append(text, key...)
 		}
 		text = b.Close(text)
-		if of.lent {
+		if of.lent != nil {
 			key = text[value:]
 		}
 		r := b.Add()
 		r.Topic, r.Key, r.Value, r.Time = topic, key, text[:value:value], s.points[of.first-1].time
-		r.Hash = of.kept.route(key, b)
+		if of.lent != nil {
+			r.Hash = of.lent.route(key, b)
+		}
 		if of.named {
 			r.ID = of.ident
 		}

@@ -37,7 +37,5 @@ func (s *Stamp) Set(text []byte, zeros string, ms int64) bool {
 	return true
 }
 
-// Point is a point of this time.
-func (s *Stamp) Point(value []byte) Single {
-	return Single{Time: s.time, Stamp: s.digits[:s.written], Value: value}
-}
+// Time is the time that is remembered, and its digits in a record.
+func (s *Stamp) Time() (ms int64, digits []byte) { return s.time, s.digits[:s.written] }

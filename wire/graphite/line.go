@@ -71,12 +71,11 @@ const (
 // expected lays the point of a line like most: of the series that followed the last one the time before. false: the line must be
 // taken apart.
 func (p *lines) expected(line []byte, req *wire.Request, b *wire.Batch) bool {
-	series, ok := p.known.Expected()
-	if !ok || series.Kind != leading || len(line) <= len(series.Name) ||
-		string(line[:len(series.Name)]) != string(series.Name) || line[len(series.Name)] != ' ' {
+	kind, name, _ := p.known.Next()
+	if name == nil || kind != leading || len(line) <= len(name) || string(line[:len(name)]) != string(name) || line[len(name)] != ' ' {
 		return false
 	}
-	line = line[len(series.Name)+1:]
+	line = line[len(name)+1:]
 	end, _ := wire.PlainNumber(line)
 	if end == 0 || end == len(line) || line[end] != ' ' {
 		return false
@@ -86,8 +85,8 @@ func (p *lines) expected(line []byte, req *wire.Request, b *wire.Batch) bool {
 			return false
 		}
 	}
-	point := p.stamp.Point(line[:end])
-	p.known.Met().Lay(b, req.Topics[wire.KindMetric], &point)
+	ms, digits := p.stamp.Time()
+	p.known.Met().Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: digits, Value: line[:end]})
 	return true
 }
 

@@ -63,15 +63,15 @@ func plainWord(line []byte, at int) (word []byte, end int) {
 // expected lays the point of a line of put like most: of the series that followed the last one the time before. What stands around
 // its numbers is compared with what stood there then. false: the line must be taken apart.
 func (l *lines) expected(line []byte, req *wire.Request, b *wire.Batch) bool {
-	series, ok := l.known.Expected()
-	if !ok || len(line) <= len("put ")+len(series.Name) || string(line[:len("put ")]) != "put " {
+	of, name, rest := l.known.Next()
+	if name == nil || len(line) <= len("put ")+len(name) || string(line[:len("put ")]) != "put " {
 		return false
 	}
 	line = line[len("put "):]
-	if string(line[:len(series.Name)]) != string(series.Name) || line[len(series.Name)] != ' ' {
+	if string(line[:len(name)]) != string(name) || line[len(name)] != ' ' {
 		return false
 	}
-	line = line[len(series.Name)+1:]
+	line = line[len(name)+1:]
 	end := l.stamp.Leads(line)
 	if end == 0 || end == len(line) || line[end] != ' ' {
 		if end = l.readStamp(line); end == 0 || end == len(line) || line[end] != ' ' {
@@ -84,11 +84,11 @@ func (l *lines) expected(line []byte, req *wire.Request, b *wire.Batch) bool {
 	if fraction {
 		kind = doubleKind
 	}
-	if end == 0 || series.Kind != uint8(kind) || string(line[end:]) != string(series.Rest) {
+	if end == 0 || of != uint8(kind) || string(line[end:]) != string(rest) {
 		return false
 	}
-	point := l.stamp.Point(line[:end])
-	l.known.Met().Lay(b, req.Topics[wire.KindMetric], &point)
+	ms, digits := l.stamp.Time()
+	l.known.Met().Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: digits, Value: line[:end]})
 	return true
 }
 
