@@ -45,32 +45,42 @@ func (l *load) close() {
 // loadMax is how long one load may take.
 const loadMax = 5 * time.Minute
 
-// send sends so many bytes of bodies and returns how many events were accepted. Each sender has connections of its own, and goes on to the
-// next one with each request.
+// send sends so many bytes of bodies and returns how many events were accepted.
 func (l *load) send(size int64) (events int64, err error) {
-	goal := max(1, size/int64(l.requests.body))
-	var left, accepted atomic.Int64
-	left.Store(goal)
+	var left atomic.Int64
+	left.Store(max(1, size/int64(l.requests.body)))
+	return l.together(func(int) bool { return left.Add(-1) >= 0 })
+}
+
+// once sends a request over each connection.
+func (l *load) once() (events int64, err error) {
+	return l.together(func(nth int) bool { return nth < len(l.conns) })
+}
+
+// together has every sender send as long as it is to: it is asked with the number of the connection that is next, which goes on counting
+// when all have had their turn. Each sender has connections of its own, and goes on to the next one with each request.
+func (l *load) together(more func(nth int) bool) (events int64, err error) {
 	deadline := time.Now().Add(loadMax)
 	senders := min(len(l.conns), sendersMost)
-	errs := make([]error, senders)
+	errs, accepted := make([]error, senders), make([]int64, senders)
 	var all sync.WaitGroup
 	for me := range senders {
+		mine := (len(l.conns) - me + senders - 1) / senders
 		all.Go(func() {
 			reply := make([]byte, 4096)
-			for at := me; left.Add(-1) >= 0; at += senders {
-				if at >= len(l.conns) {
-					at = me
-				}
-				if errs[me] = l.exchange(l.conns[at], reply, deadline); errs[me] != nil {
+			for i := 0; more(me + i*senders); i++ {
+				if errs[me] = l.exchange(l.conns[me+i%mine*senders], reply, deadline); errs[me] != nil {
 					return
 				}
-				accepted.Add(int64(l.requests.events))
+				accepted[me] += int64(l.requests.events)
 			}
 		})
 	}
 	all.Wait()
-	return accepted.Load(), errors.Join(errs...)
+	for _, n := range accepted {
+		events += n
+	}
+	return events, errors.Join(errs...)
 }
 
 // exchange sends a request until it is taken.

@@ -3,6 +3,7 @@
 //
 //	go run ./benchmarks/scale --bin ./penstock              all, about eight minutes, and 25 GB of disk while it runs
 //	go run ./benchmarks/scale --bin ./penstock --only read  a part: fill, spread, read, restart
+//	go run ./benchmarks/scale --from results.json --plots benchmarks/plots  what --json has kept, told and drawn again
 //
 // Requests are made beforehand and sent in a closed loop by a client as cheap as can be, which runs on the same cores. What is counted is the
 // server process's CPU, in user space and in the kernel, which does not include the kernel's own write-back. Everything is on the loopback.
@@ -24,15 +25,15 @@ import (
 )
 
 type options struct {
-	bin, dir, only string
-	json, from     string
-	chosen         *regexp.Regexp // cells of spread, by their names; nil is all
-	fill, row      int64          // bytes sent in all, and for each row of the table
-	cell           int64          // bytes sent in each cell of spread
-	conns          []int          // connections
-	read, records  int64          // bytes that are read, and by the slower ways
-	rounds         int
-	quick, cold    bool
+	bin, dir, only    string
+	json, from, plots string
+	chosen            *regexp.Regexp // cells of spread, by their names; nil is all
+	fill, row         int64          // bytes sent in all, and for each row of the table
+	cell              int64          // bytes sent in each cell of spread
+	conns             []int          // connections
+	read, records     int64          // bytes that are read, and by the slower ways
+	rounds            int
+	quick, cold       bool
 }
 
 // bench is a run.
@@ -60,7 +61,8 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "a few seconds, at sizes that say nothing")
 	flag.BoolVar(&o.cold, "cold", os.Geteuid() == 0, "restart with a cold page cache, too: drops that of the whole machine, as root")
 	flag.StringVar(&o.json, "json", "", "write every figure to this `FILE`")
-	flag.StringVar(&o.from, "from", "", "measure nothing: print again what such a `FILE` has")
+	flag.StringVar(&o.from, "from", "", "measure nothing: tell and draw again what such a `FILE` has")
+	flag.StringVar(&o.plots, "plots", "", "draw into this `DIRECTORY`: scale-fill.svg, scale-memory.svg, scale-spread.svg")
 	flag.Parse()
 	o.chosen = regexp.MustCompile(cells)
 	o.fill, o.row, o.cell = int64(gb*1e9), int64(row*1e9), int64(cell*1e9)
@@ -112,6 +114,9 @@ func run(o options, out, log io.Writer) error {
 	}
 	if o.json != "" {
 		err = errors.Join(err, r.save(o.json))
+	}
+	if o.plots != "" {
+		err = errors.Join(err, r.draw(o.plots))
 	}
 	return errors.Join(err, r.tell(out))
 }

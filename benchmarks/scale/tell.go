@@ -86,14 +86,20 @@ func (t *teller) fill(f *filling) {
 	fmt.Fprintln(t.out, "\n## Show 6: from the first GB to the last")
 	t.rows("GB sent|CPU s per million events|M events a second|MiB of memory that is no file's|MiB resident", rows)
 	last := len(costs) - 1
-	end := max(1, min(3, len(costs)/2)) // rows at each end: one alone has the noise of a few seconds
-	ratio := spread.Of(costs[len(costs)-end:]).Median / spread.Of(costs[:end]).Median
+	end, begin := ends(costs)
+	ratio := spread.Of(costs[len(costs)-end:]).Median / begin
 	grown := mib(f.Rows[last].Anonymous - f.Rows[0].Anonymous)
 	fmt.Fprintf(t.out, "\nThe last row costs %.2f of the first, the last %d at their median %.2f of the first %d; that within 15 %%: %s. ",
 		costs[last]/costs[0], end, ratio, end, t.hold(flat(ratio), "fill: the last rows cost %.2f of the first", ratio))
 	fmt.Fprintf(t.out, "Memory moved by %+.1f MiB; less than 32: %s. ", grown, t.hold(grown < 32, "fill: memory grew by %.1f MiB", grown))
 	fmt.Fprintf(t.out, "On disk an event of %d bytes takes %.1f, room prepared for the next ones included. %d requests were told to come again.\n",
 		eventSize, float64(f.OnDisk)/float64(f.Events), f.Refused)
+}
+
+// ends is how many rows at each end are held against each other, as one alone has the noise of a few seconds, and what the first of them cost.
+func ends(costs []float64) (rows int, begin float64) {
+	rows = max(1, min(3, len(costs)/2))
+	return rows, spread.Of(costs[:rows]).Median
 }
 
 // cpuLeast is how many CPU seconds a cell must have been measured for: they are told in steps of 10 ms.
@@ -115,7 +121,7 @@ func (t *teller) spread() {
 		rows = append(rows, []string{c.name(), spread.Of(c.Costs).String(), ratio.String(), holds, fmt.Sprintf("%.1f", measured), fmt.Sprintf("%.1f", spread.Of(c.Memory).Median)})
 	}
 	t.rows("with|CPU s per million events, median [least..greatest]|by the first of its kind|within 15 %|CPU s that were measured, at least|MiB of memory that is no file's", rows)
-	fmt.Fprintf(t.out, "\n%.1f GB a cell behind a tenth of that for warming, %d rounds over all of them in this order. At most %d requests are under way at once; a connection waits while the others have their turn. "+
+	fmt.Fprintf(t.out, "\n%.1f GB a cell behind a request on each connection and a tenth of that for warming, %d rounds over all of them in this order. At most %d requests are under way at once, with one connection one; a connection waits while the others have their turn. "+
 		"Topics and shards are with %d connections, topics and connections with 2 shards. A log begins with small segments: with less than 2 GB the first of them, made for each of 128 logs, are most of what 64 topics cost. "+
 		"Without a key a request's events are one batch in one shard; by key they are a batch in each.\n",
 		float64(first.Bytes)/1e9, t.Rounds, sendersMost, sendersMost)
