@@ -50,13 +50,13 @@ func (p *parser) again(at int) (end int) {
 // as it was then.
 func (p *parser) expected(at int) (end int) {
 	k := &p.known
-	next, ok := k.Expected()
+	code, head, tail := k.Next()
 	rest := p.body[at:]
-	if !ok || !bytes.HasPrefix(rest, next.Name) {
+	if head == nil || !bytes.HasPrefix(rest, head) {
 		return 0
 	}
-	rest = rest[len(next.Name):]
-	stamp, ms, comma := k.stamp, k.ms, k.commas[next.Kind/uint8(kinds)]
+	rest = rest[len(head):]
+	stamp, ms, comma := k.stamp, k.ms, k.commas[code/uint8(kinds)]
 	if !bytes.HasPrefix(rest, stamp) {
 		size := 0
 		size, ms = leadingStamp(rest)
@@ -73,12 +73,12 @@ func (p *parser) expected(at int) (end int) {
 		kind = doubleKind
 	}
 	rest = rest[size:]
-	if size == 0 || next.Kind%uint8(kinds) != uint8(kind) || !bytes.HasPrefix(rest, next.Rest) {
+	if size == 0 || code%uint8(kinds) != uint8(kind) || !bytes.HasPrefix(rest, tail) {
 		return 0
 	}
 	k.stamp, k.ms = stamp, ms
 	p.series.AddWritten(p.series.OfOutline(k.Met(), p.Batch), ms, stamp, value)
-	return len(p.body) - len(rest) + len(next.Rest)
+	return len(p.body) - len(rest) + len(tail)
 }
 
 // outline is that of a metric's series, which is remembered if the metric is a usual one.
