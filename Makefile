@@ -13,7 +13,7 @@ AWAY ?= 3600000
 SERVED ?= 600
 ROUNDS ?= 3
 
-.PHONY: help build check test race clients fuzz bench counts served peers scale load openloop torture kills cuts torn sim mallocs mutate brokers away
+.PHONY: help build check test race clients fuzz bench counts served peers scale openloop plots load torture kills cuts torn sim mallocs mutate brokers away
 
 help:
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,11 +52,19 @@ served: ## SERVED (600) megabytes read from us and from Apache Kafka's own broke
 	appliance/e2e/clients/install.sh
 	PENSTOCK_SERVED=$(SERVED) PENSTOCK_CLIENTS=all $(GO) test -count=1 -timeout 20m -v -run '^TestServedBesideABroker$$' ./appliance/e2e
 
-peers: build ## ROUNDS (3) rounds of what an event costs here, at a bare server and at the peers, about ten minutes; ONLY='^(1|2)' for some
-	$(GO) run ./benchmarks/peers --bin ./penstock --rounds $(ROUNDS) --only '$(ONLY)'
+# With PLOTS=benchmarks/plots a run keeps its figures there, and draws them.
+keep = $(if $(PLOTS),--plots $(PLOTS) --json $(PLOTS)/$(1).json)
 
-scale: build ## the first event of 20 GB beside the last, 64 topics, 10,000 connections, reading beside nginx, and starting on it all: PART=fill,spread,read,restart
-	$(GO) run ./benchmarks/scale --bin ./penstock --rounds $(ROUNDS) --only '$(PART)'
+peers: build ## ROUNDS (3) rounds of what an event costs here, at a bare server and at the peers, about ten minutes; ONLY='^(1|2)' for some
+	$(GO) run ./benchmarks/peers --bin ./penstock --rounds $(ROUNDS) --only '$(ONLY)' $(call keep,peers)
+
+scale: build ## the first event of 20 GB beside the last, 64 topics, 10,000 connections, reading beside nginx, and starting on it all, under ten minutes: PART=fill,spread,read,restart
+	$(GO) run ./benchmarks/scale --bin ./penstock --rounds $(ROUNDS) --only '$(PART)' $(call keep,scale)
+
+plots: ## benchmarks/plots drawn again from the figures that are kept there; the measures draw them with PLOTS=benchmarks/plots
+	-$(GO) run ./benchmarks/peers --from benchmarks/plots/peers.json --plots benchmarks/plots
+	-$(GO) run ./benchmarks/scale --from benchmarks/plots/scale.json --plots benchmarks/plots
+	-$(GO) run ./benchmarks/load openloop --from benchmarks/plots/openloop.json --plots benchmarks/plots
 
 load: build ## EVENTS (5 million) events through the real binary, read back and compared
 	$(GO) build -o benchmarks/load/load ./benchmarks/load
@@ -65,7 +73,7 @@ load: build ## EVENTS (5 million) events through the real binary, read back and 
 openloop: build ## ROUNDS (3) rounds of our latency at half of capacity beside a bare server's; writes openloop.html
 	$(GO) build -o benchmarks/load/load ./benchmarks/load
 	$(GO) build -o benchmarks/bare/bare ./benchmarks/bare
-	benchmarks/load/load openloop --bin ./penstock --bare benchmarks/bare/bare --rounds $(ROUNDS) --html openloop.html
+	benchmarks/load/load openloop --bin ./penstock --bare benchmarks/bare/bare --rounds $(ROUNDS) --html openloop.html $(call keep,openloop)
 
 torture: kills cuts torn ## all of the long tortures with the real binary
 

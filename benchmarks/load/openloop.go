@@ -1,23 +1,19 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"penstock/benchmarks/child"
-	"penstock/benchmarks/load/page"
 	"penstock/benchmarks/load/report"
-	"penstock/benchmarks/spread"
 )
 
 // beside is a comparison of two servers' tails: ours, which syncs what it acknowledges, and one that only answers.
@@ -29,8 +25,9 @@ type beside struct {
 	short, long    time.Duration
 	times          float64
 	htmlFile       string
-	runs           map[string][]*report.Run
-	capacity       map[string][]float64
+	jsonFile, from string
+	plots          string
+	found          contest
 }
 
 func openloopCommand() *cobra.Command {
@@ -62,11 +59,21 @@ turns. What is printed are medians over the rounds. It fails when our p99.9 is a
 	f.DurationVar(&b.long, "open", 10*time.Second, "how long each open loop takes")
 	f.Float64Var(&b.times, "times", 20, "fails when our p99.9 is more than so many times our p50")
 	f.StringVar(&b.htmlFile, "html", "", "write the median round of each as a page to this `FILE`")
+	f.StringVar(&b.plots, "plots", "", "draw the median round of each into this `DIRECTORY`: openloop.svg")
+	f.StringVar(&b.jsonFile, "json", "", "write every round to this `FILE`")
+	f.StringVar(&b.from, "from", "", "measure nothing: tell and draw again what a `FILE` of --json has")
 	return c
 }
 
 func (b *beside) run(ctx context.Context) error {
-	b.runs, b.capacity = map[string][]*report.Run{}, map[string][]float64{}
+	if b.from != "" {
+		var err error
+		if b.found, err = readContest(b.from); err != nil {
+			return err
+		}
+		return b.tell(os.Stdout)
+	}
+	b.found.Rounds = b.rounds
 	for round := range b.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, b.rounds)
 		if err := errors.Join(b.ours(ctx), b.theirs(ctx)); err != nil {
@@ -76,7 +83,7 @@ func (b *beside) run(ctx context.Context) error {
 			return errors.New("interrupted")
 		}
 	}
-	return b.tell()
+	return b.tell(os.Stdout)
 }
 
 // ours is a turn of our server's, on fresh data.
@@ -86,7 +93,7 @@ func (b *beside) ours(ctx context.Context) error {
 		return err
 	}
 	if err = errors.Join(sv.launch(), sv.awaitReady(30*time.Second)); err == nil {
-		err = b.turn(ctx, "ours, "+b.ack, sv.http, sv.PID(), b.ack)
+		err = b.turn(ctx, &b.found.Servers[0], "ours, "+b.ack, sv.http, sv.PID(), b.ack)
 	}
 	if err == nil {
 		err = sv.Stop()
@@ -114,11 +121,11 @@ func (b *beside) theirs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return b.turn(ctx, "bare", address, p.PID(), "")
+	return b.turn(ctx, &b.found.Servers[1], "bare", address, p.PID(), "")
 }
 
 // turn finds a server's capacity, and drives it at half of that.
-func (b *beside) turn(ctx context.Context, name, address string, pid int, ack string) error {
+func (b *beside) turn(ctx context.Context, c *contender, name, address string, pid int, ack string) error {
 	load := func(rate float64, how time.Duration) (*report.Run, error) {
 		f := driveFlags{wire: "interana-single", to: "http://" + address, name: name, size: b.size, ack: ack, topics: 1, acks: "all", arrivals: "even", quiet: true}
 		f.pool.Seed, f.pool.Keys, f.pool.Requests = 1, 10_000, 1024
@@ -142,53 +149,7 @@ func (b *beside) turn(ctx context.Context, name, address string, pid int, ack st
 	if err != nil {
 		return err
 	}
-	b.capacity[name] = append(b.capacity[name], closed.Total.RequestRate)
-	b.runs[name] = append(b.runs[name], open)
+	c.Name, c.Capacity, c.Runs = name, append(c.Capacity, closed.Total.RequestRate), append(c.Runs, open)
 	fmt.Fprintf(os.Stderr, "  %-12s bears %s requests/s; at half: %s\n", name, report.Count(closed.Total.RequestRate), open.Latency)
 	return nil
-}
-
-// tail is how far a run's tail is from its middle.
-func tail(r *report.Run) float64 { return r.Latency.P999 / r.Latency.P50 }
-
-// tell prints the medians, writes the page, and holds ours against the bound.
-func (b *beside) tell() error {
-	fmt.Printf("%-14s %12s %12s %10s %10s %10s %14s\n", "", "bears/s", "driven/s", "p50", "p99", "p99.9", "p99.9 ÷ p50")
-	ours := "ours, " + b.ack
-	var p page.Runs
-	for _, name := range []string{ours, "bare"} {
-		runs := b.runs[name]
-		of := func(value func(*report.Run) float64) float64 {
-			var all []float64
-			for _, r := range runs {
-				all = append(all, value(r))
-			}
-			return spread.Of(all).Median
-		}
-		fmt.Printf("%-14s %12s %12s %10s %10s %10s %12.1f ×\n", name, report.Count(spread.Of(b.capacity[name]).Median), report.Count(of(func(r *report.Run) float64 { return r.Settings.Rate })),
-			report.Micros(of(func(r *report.Run) float64 { return r.Latency.P50 })), report.Micros(of(func(r *report.Run) float64 { return r.Latency.P99 })),
-			report.Micros(of(func(r *report.Run) float64 { return r.Latency.P999 })), of(tail))
-		sorted := slices.SortedFunc(slices.Values(runs), func(x, y *report.Run) int { return cmp.Compare(tail(x), tail(y)) })
-		p.Runs = append(p.Runs, sorted[(len(sorted)-1)/2])
-	}
-	got := spread.Of(b.tails(ours)).Median
-	verdict := fmt.Sprintf("our p99.9 is %.1f times our p50, the bound is %g times (medians of %d rounds)", got, b.times, b.rounds)
-	fmt.Println(verdict)
-	if b.htmlFile != "" {
-		p.Title, p.Note = "At half of capacity: ours, and a bare server", verdict
-		if err := page.Write(b.htmlFile, p); err != nil {
-			return err
-		}
-	}
-	if got > b.times {
-		return errors.New("the bound is not kept: " + verdict)
-	}
-	return nil
-}
-
-func (b *beside) tails(name string) (all []float64) {
-	for _, r := range b.runs[name] {
-		all = append(all, tail(r))
-	}
-	return all
 }

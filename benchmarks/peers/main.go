@@ -219,13 +219,13 @@ func (r *report) deliver(o options, out io.Writer, cells []cell, ratios []ratio)
 			return err
 		}
 	}
-	if o.json != "" {
-		if err := r.saveJSON(o.json); err != nil {
+	if o.plots != "" { // which makes the directory, where the figures may go, too
+		if err := r.plots(o.plots, cells); err != nil {
 			return err
 		}
 	}
-	if o.plots != "" {
-		if err := r.plots(o.plots, cells); err != nil {
+	if o.json != "" {
+		if err := r.saveJSON(o.json); err != nil {
 			return err
 		}
 	}

@@ -76,6 +76,9 @@ func (p *Plot) SVG() template.HTML {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg viewBox="0 0 %g %g" role="img" aria-label="%s">`, p.width, p.height, escaped(p.Title))
 	p.body(&b)
+	for i := range p.Lines {
+		p.spots(&b, &p.Lines[i])
+	}
 	b.WriteString("</svg>")
 	return template.HTML(b.String()) //nolint:gosec // every text in it is escaped
 }
@@ -153,6 +156,11 @@ func (p *Plot) draw(b *strings.Builder, l *Line) {
 	if l.Marked {
 		p.mark(b, l.Color, points)
 	}
+}
+
+// spots are what a pointer can rest on, in a page: an image in a page has no pointer.
+func (p *Plot) spots(b *strings.Builder, l *Line) {
+	points := finite(l.Points)
 	every := 1 + len(points)/pointsShown
 	for i := 0; i < len(points); i += every {
 		at := points[i]

@@ -112,11 +112,11 @@ func run(o options, out, log io.Writer) error {
 	if r == nil {
 		return err
 	}
+	if o.plots != "" { // which makes the directory, where the figures may go, too
+		err = errors.Join(err, r.draw(o.plots))
+	}
 	if o.json != "" {
 		err = errors.Join(err, r.save(o.json))
-	}
-	if o.plots != "" {
-		err = errors.Join(err, r.draw(o.plots))
 	}
 	return errors.Join(err, r.tell(out))
 }

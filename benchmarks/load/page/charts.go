@@ -11,7 +11,7 @@ import (
 
 // charts are the plots that the runs give.
 func charts(runs []*report.Run) (all []*plot.Plot) {
-	for _, p := range []*plot.Plot{percentiles(runs), throughput(runs)} {
+	for _, p := range []*plot.Plot{Percentiles(runs), throughput(runs)} {
 		if p != nil {
 			all = append(all, p)
 		}
@@ -34,8 +34,8 @@ func charts(runs []*report.Run) (all []*plot.Plot) {
 	return all
 }
 
-// percentiles is how long all but the slowest took.
-func percentiles(runs []*report.Run) *plot.Plot {
+// Percentiles is how long all but the slowest took; nil when nobody was answered.
+func Percentiles(runs []*report.Run) *plot.Plot {
 	p := &plot.Plot{Title: "Latency by percentile", Value: exact, Place: func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) + " %" }}
 	low, high, far := math.Inf(1), 0.0, 0.0
 	add := func(name string, color int, dashed bool, l *report.Latency) {
