@@ -209,7 +209,7 @@ func (l *Log) Commit() (closed bool) {
 	}
 	s := l.active
 	sealBatch(b.bytes, &header{base: b.base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})
-	s.place(b.bytes, l.pos)
+	s.place(b.bytes, l.pos, l.o.padLeast())
 	s.index.add(indexEntry{offset: b.base, position: l.pos, maxTime: s.maxTime})
 	s.maxTime = max(s.maxTime, b.maxTime)
 	s.newest = l.o.Now()

@@ -98,3 +98,79 @@ func TestABatchOutgrowsItsMemory(t *testing.T) {
 		}
 	}
 }
+
+// Zeros are written behind a large batch, to the end of a piece of the file; never beyond the file's end, or that of the batch's memory.
+func TestPadded(t *testing.T) {
+	const piece = folioBytes
+	for _, c := range []struct {
+		name               string
+		batch, room, least int
+		at, capacity       int64
+		want               int
+	}{
+		{"small", piece/2 - 1, 4 * piece, piece / 2, 0, 64 * piece, piece/2 - 1},
+		{"half a piece", piece / 2, 4 * piece, piece / 2, 0, 64 * piece, piece},
+		{"whole pieces", 2 * piece, 4 * piece, piece / 2, piece, 64 * piece, 2 * piece},
+		{"from the middle of one", piece + 1, 4 * piece, piece / 2, 7*piece + 100, 64 * piece, 2*piece - 100},
+		{"over a border", piece, 4 * piece, piece / 2, 7*piece + 100, 64 * piece, 2*piece - 100},
+		{"at the file's end", piece, 4 * piece, piece / 2, 7*piece + 100, 8*piece + 200, piece + 100},
+		{"to the file's last byte", piece, 4 * piece, piece / 2, 7*piece + 100, 8*piece + 100, piece},
+		{"in memory that is full", piece, piece, piece / 2, 100, 64 * piece, piece},
+		{"in memory that is nearly full", piece, piece + 50, piece / 2, 100, 64 * piece, piece + 50},
+	} {
+		memory := bytes.Repeat([]byte{0xee}, c.room)
+		s := newSegment(0, "", c.capacity)
+		got := s.padded(memory[:c.batch], c.at, c.least)
+		if len(got) != c.want {
+			t.Errorf("%s: %d bytes, want %d", c.name, len(got), c.want)
+			continue
+		}
+		if bytes.Count(got[:c.batch], []byte{0xee}) != c.batch || bytes.Count(got[c.batch:], []byte{0}) != len(got)-c.batch {
+			t.Errorf("%s: it is not the batch with zeros behind it", c.name)
+		}
+	}
+}
+
+// The zeros are not part of the log: a reader stops before them, a start goes on before them, and what comes next overwrites them.
+func TestZerosBehindTheLog(t *testing.T) {
+	for _, readSynced := range []bool{false, true} {
+		f := openLog(t, disk.NewMem(), Options{SegmentBytes: 2 << 20, ReadSynced: readSynced})
+		sizes := []int{paddedLeast - 1000, paddedLeast, folioBytes, 3 * folioBytes, 300, paddedLeastAlone, 1000, 5*folioBytes + 1, 2 * paddedLeast, 10}
+		want := 0
+		for round := range 3 {
+			for i, size := range sizes {
+				f.must(f.Reserve(int64(size) + RecordOverhead))
+				if offset := f.Append(nil, bytes.Repeat([]byte{'a' + byte(i)}, size), 5); offset != int64(want) {
+					t.Fatalf("record %d got offset %d", want, offset)
+				}
+				want++
+				f.Commit()
+				if s := f.active; bytes.Count(s.data[f.pos:s.capacity], []byte{0}) != int(s.capacity-f.pos) {
+					t.Fatalf("behind a batch of %d bytes the segment is not empty", size)
+				}
+			}
+			if round > 0 {
+				f.reopen() // as after a kill
+			}
+			f.must(f.Sync())
+			c := f.Cursor(0)
+			for i := range want {
+				b, err := c.Next()
+				if err != nil {
+					t.Fatalf("batch %d: %v", i, err)
+				}
+				records, size := b.Records(), sizes[i%len(sizes)]
+				if r, ok := records.Next(); !ok || len(r.Value) != size || bytes.Count(r.Value, []byte{'a' + byte(i%len(sizes))}) != size {
+					t.Errorf("batch %d is not what was written", i)
+				}
+			}
+			if _, err := c.Next(); !errors.Is(err, ErrTail) {
+				t.Errorf("behind the last batch: %v", err)
+			}
+			c.Close()
+			if len(f.findings) > 0 {
+				t.Errorf("a start finds %v", f.findings)
+			}
+		}
+	}
+}
