@@ -39,6 +39,7 @@ type outline struct {
 	name, rest, whole uint16 // lengths where it is remembered; whole is head, tail and key
 	kind              uint8
 	kept              bool
+	mark              uint32 // its series' number, if it has one in the request: see OfOutline
 	hash              uint64 // of head and tail
 	routed            uint64 // the key's by the batch's Hash; 0: not known yet
 }

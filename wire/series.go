@@ -78,6 +78,15 @@ func (s *Series) Of(m *Metric, from Source, b *Batch) int {
 // OfOutline is Of for an outline, up to a Flush before the next Begin of its Outlines. What it finds are series that came by their
 // outlines, too.
 func (s *Series) OfOutline(o Outline, b *Batch) int {
+	if at := int(o.of.mark); o.of.kept && at < len(s.all) && s.all[at].lent == o.of {
+		return at
+	}
+	at := s.ofOutline(o, b)
+	o.of.mark = uint32(at)
+	return at
+}
+
+func (s *Series) ofOutline(o Outline, b *Batch) int {
 	head := int(o.of.head)
 	behind := head + int(o.of.tail)
 	i, at := s.find(o.of.hash, o.text[:behind])
@@ -129,8 +138,8 @@ func (s *Series) grow() {
 	}
 }
 
-// Add gives a series a point: milliseconds, the value as JSON, and the nanoseconds as a JSON number or nil. Both must live as long as
-// the batch's records.
+// Add gives a series a point: milliseconds, the value as JSON, and the nanoseconds as a JSON number or nil. Both must live until
+// Flush.
 func (s *Series) Add(series int, time int64, value, nanos []byte) {
 	s.add(series, point{time: time, value: value, nanos: nanos})
 }

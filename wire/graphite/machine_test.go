@@ -11,7 +11,8 @@ import (
 func TestMachine(t *testing.T) {
 	f := func(pickle, want string) {
 		t.Helper()
-		var m machine
+		var p pickles
+		m := &p.machine
 		var b wire.Batch
 		got := "none"
 		switch top := m.run([]byte(pickle), &b); {
@@ -20,7 +21,7 @@ func TestMachine(t *testing.T) {
 		case top.kind == text:
 			got = string(m.texts[top.bits].text)
 		case top.kind != unset:
-			number, why := m.value(top)
+			number, why := p.value(top)
 			got = string(number)
 			if why != taken {
 				got = string(reasons[why].detail)

@@ -2,7 +2,10 @@ package graphite
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
+	"math/bits"
+	"slices"
 	"strconv"
 
 	"penstock/wire"
@@ -206,8 +209,10 @@ func milliseconds(seconds, now int64) (int64, reason) {
 // appendDouble adds a finite double as JSON, in the fewest digits that are it again. It shows that it is a double: 1 is 1.0.
 func appendDouble(dst []byte, f float64) []byte {
 	if math.Abs(f) < mostThousandths/1000 {
-		if n := math.Round(f * 1000); n != 0 && n/1000 == f {
-			return appendThousandths(dst, int64(n))
+		// What is not rounded to the nearest is not found, and goes the other way.
+		n := int64(f*1000 + math.Copysign(0.5, f))
+		if n != 0 && float64(n)/1000 == f {
+			return appendThousandths(dst, n)
 		}
 	}
 	return appendAnyDouble(dst, f)
@@ -222,14 +227,41 @@ func appendThousandths(dst []byte, n int64) []byte {
 	if n < 0 {
 		dst, n = append(dst, '-'), -n
 	}
-	dst = append(strconv.AppendInt(dst, n/1000, 10), '.')
-	switch n %= 1000; {
-	case n%100 == 0:
-		return append(dst, byte('0'+n/100))
-	case n%10 == 0:
-		return append(dst, byte('0'+n/100), byte('0'+n/10%10))
+	whole := uint64(n) / 1000
+	fraction := uint32(uint64(n) - 1000*whole)
+	shortest := 1
+	if whole >= 1e8 {
+		dst, whole, shortest = strconv.AppendUint(dst, whole/1e8, 10), whole%1e8, 8
 	}
-	return append(dst, byte('0'+n/100), byte('0'+n/10%10), byte('0'+n%10))
+	dst = slices.Grow(dst, 8+len(".000"))
+	at := len(dst)
+	digits := eightDigits(whole)
+	skip := bits.TrailingZeros64(digits|1<<(64-8*shortest)) &^ 7 // in bits
+	binary.LittleEndian.PutUint64(dst[at:at+8], (digits|zeros)>>skip)
+	at += 8 - skip/8
+	tenths, hundredths := fraction/100, fraction/10
+	binary.LittleEndian.PutUint32(dst[at:at+4], '.'|zeros>>32&^0xff|tenths<<8|(hundredths-10*tenths)<<16|(fraction-10*hundredths)<<24)
+	at += len(".0")
+	if fraction != 100*tenths {
+		at++
+	}
+	if fraction != 10*hundredths {
+		at++
+	}
+	return dst[:at]
+}
+
+// zeros is zeros as text.
+const zeros = 0x3030303030303030
+
+// eightDigits takes a number below 10^8 apart: the first digit in the lowest byte, zeros in front.
+func eightDigits(n uint64) uint64 {
+	const each4, each2 = 1<<32 + 1, 1<<48 + 1<<32 + 1<<16 + 1
+	n = n/10_000 + (n%10_000)<<32 // two numbers of four digits
+	high := n * 10_486 >> 20 & (127 * each4)
+	n = high + (n-100*high)<<16 // four numbers of two digits
+	high = n * 103 >> 10 & (15 * each2)
+	return high + (n-10*high)<<8
 }
 
 func appendAnyDouble(dst []byte, f float64) []byte {

@@ -14,6 +14,8 @@ type pickles struct {
 	known   wire.Outlines
 	series  wire.Series
 	points  []sent
+	digits  []byte // of the frame's times and values
+	stamp   stamp
 	machine machine
 }
 
@@ -21,6 +23,9 @@ type pickles struct {
 func (p *pickles) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	p.known.Begin(nil)
 	p.series.Reset()
+	if p.digits, p.stamp = p.digits[:0], (stamp{}); cap(p.digits) > keepDigits {
+		p.digits = nil
+	}
 	var fault *wire.Fault
 	if p.usual(req.Body) {
 		p.layUsual(req, b)
@@ -83,6 +88,9 @@ func refusePoint(b *wire.Batch, why reason, src []byte, start, end int) {
 	b.Refuse(r.code, start, src[start:max(end, start)]).Because(r.detail)
 }
 
+// keepDigits is how much room for digits is kept between frames.
+const keepDigits = 64 << 10
+
 // maxPoints is the most points of a frame; carbon sends 500.
 const maxPoints = 64 << 10
 
@@ -102,38 +110,55 @@ func (p *pickles) point(it item, now int64, b *wire.Batch) reason {
 }
 
 func (p *pickles) lay(name *literal, stamp, number item, now int64, b *wire.Batch) reason {
-	ms, why := p.machine.seconds(stamp)
-	if why == taken {
-		ms, why = milliseconds(ms, now)
+	if stamp.kind != p.stamp.kind || stamp.bits != p.stamp.bits {
+		p.readStamp(stamp, now)
 	}
+	if p.stamp.why != taken {
+		return p.stamp.why
+	}
+	value, why := p.value(number)
 	if why != taken {
 		return why
 	}
-	value, why := p.machine.value(number)
-	if why != taken {
-		return why
+	if name.series == 0 && name.why == taken {
+		name.series, name.why = p.seriesOf(name.text, b)
 	}
-	series, why := p.seriesOf(name, b)
-	if why != taken {
-		return why
+	if name.why != taken {
+		return name.why
 	}
-	p.series.Add(series, ms, value, nil)
+	p.series.AddWritten(int(name.series)-1, p.stamp.ms, p.stamp.digits, value)
 	return taken
 }
 
-// seriesOf reads a name, the first time that it comes.
-func (p *pickles) seriesOf(name *literal, b *wire.Batch) (int, reason) {
-	if name.series == 0 && name.why == taken {
-		outline, ok := p.known.Find(0, name.text, nil)
-		if !ok {
-			if name.why = p.names.read(name.text, &p.metric, b); name.why != taken {
-				return 0, name.why
-			}
-			outline = p.known.Learn(0, name.text, nil, &p.metric, from)
-		}
-		name.series = int32(p.series.OfOutline(outline, b)) + 1
+// stamp is the time of the last point. Most points of a frame have one time, so it is read once.
+type stamp struct {
+	item
+	ms     int64
+	digits []byte
+	why    reason
+}
+
+func (p *pickles) readStamp(it item, now int64) {
+	p.stamp = stamp{item: it}
+	p.stamp.ms, p.stamp.why = p.machine.seconds(it)
+	if p.stamp.why == taken {
+		p.stamp.ms, p.stamp.why = milliseconds(p.stamp.ms, now)
 	}
-	return int(name.series) - 1, name.why
+	from := len(p.digits)
+	p.digits = strconv.AppendInt(p.digits, p.stamp.ms, 10)
+	p.stamp.digits = p.digits[from:]
+}
+
+// seriesOf reads a name; a series' number is from 1.
+func (p *pickles) seriesOf(name []byte, b *wire.Batch) (series int32, why reason) {
+	outline, ok := p.known.Find(leading, name, nil)
+	if !ok {
+		if why = p.names.read(name, &p.metric, b); why != taken {
+			return 0, why
+		}
+		outline = p.known.Learn(leading, name, nil, &p.metric, from)
+	}
+	return int32(p.series.OfOutline(outline, b)) + 1, taken
 }
 
 // pair is the two values of a sequence of two.
@@ -167,14 +192,14 @@ func (m *machine) seconds(it item) (int64, reason) {
 	return 0, notATime
 }
 
-// value is a point's value as JSON, in the batch's scratch or in the frame.
-func (m *machine) value(it item) ([]byte, reason) {
-	b := m.b
+// value is a point's value as JSON, among the digits or where it was sent.
+func (p *pickles) value(it item) ([]byte, reason) {
+	from := len(p.digits)
 	switch it.kind {
 	case integer:
-		return b.Close(strconv.AppendInt(b.Open(), int64(it.bits), 10)), taken
+		p.digits = strconv.AppendInt(p.digits, int64(it.bits), 10)
 	case unsigned:
-		return b.Close(strconv.AppendUint(b.Open(), it.bits, 10)), taken
+		p.digits = strconv.AppendUint(p.digits, it.bits, 10)
 	case huge:
 		return nil, numberTooLarge
 	case double:
@@ -182,9 +207,11 @@ func (m *machine) value(it item) ([]byte, reason) {
 		if math.IsNaN(f) || math.IsInf(f, 0) {
 			return nil, notFinite
 		}
-		return b.Close(appendDouble(b.Open(), f)), taken
+		p.digits = appendDouble(p.digits, f)
 	case text:
-		return value(m.texts[it.bits].text, b)
+		return value(p.machine.texts[it.bits].text, p.machine.b)
+	default:
+		return nil, notANumber
 	}
-	return nil, notANumber
+	return p.digits[from:], taken
 }
