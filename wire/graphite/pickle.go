@@ -14,6 +14,8 @@ type pickles struct {
 	known   wire.Outlines
 	series  wire.Series
 	points  []sent
+	apart   apart
+	gathers bool   // the last frame was not one of points that each have a series, of the usual shape: nor will the next be
 	digits  []byte // of the frame's times and values
 	stamp   stamp
 	machine machine
@@ -22,25 +24,53 @@ type pickles struct {
 // Parse implements wire.Parser. A pickle that cannot be read is refused whole; of one that can, only the points that are none.
 func (p *pickles) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	p.known.Begin(nil)
+	p.forget(req.Body, b)
+	if !p.gathers && p.layApart(req, b) {
+		return nil
+	}
+	p.gathers = true
+	if !p.readUsual(req.Body) {
+		if fault := p.run(req, b); fault != nil {
+			return fault
+		}
+	} else {
+		p.layUsual(req, b)
+	}
+	before := len(b.Records)
+	p.series.Flush(b, req.Topics[wire.KindMetric])
+	p.gathers = len(b.Records)-before != len(p.points)
+	return nil
+}
+
+// forget makes ready for a frame, and gives back the room of a rare giant.
+func (p *pickles) forget(src []byte, b *wire.Batch) {
+	p.machine.reset(src, b)
 	p.series.Reset()
 	if p.digits, p.stamp = p.digits[:0], (stamp{}); cap(p.digits) > keepDigits {
 		p.digits = nil
 	}
-	var fault *wire.Fault
-	if p.usual(req.Body) {
-		p.layUsual(req, b)
-	} else {
-		fault = p.run(req, b)
+	if p.points = p.points[:0]; cap(p.points) > keepValues {
+		p.points = nil
 	}
-	if fault == nil {
-		p.series.Flush(b, req.Topics[wire.KindMetric])
+}
+
+// readUsual reads a pickle of the usual shape into points. false: it is none, and the machine must run it.
+func (p *pickles) readUsual(src []byte) bool {
+	var point sent
+	u := usualPickle(src)
+	for u.next(&point) {
+		if p.points = append(p.points, point); len(p.points) > maxPoints {
+			break
+		}
 	}
-	return fault
+	if !u.ended {
+		p.points = p.points[:0]
+	}
+	return u.ended
 }
 
 // layUsual takes the points of a pickle of the usual shape.
 func (p *pickles) layUsual(req *wire.Request, b *wire.Batch) {
-	p.machine.reset(req.Body, b)
 	for i := range p.points {
 		it := &p.points[i]
 		name := literal{text: req.Body[it.name:it.behind:it.behind]}
@@ -151,14 +181,22 @@ func (p *pickles) readStamp(it item, now int64) {
 
 // seriesOf reads a name; a series' number is from 1.
 func (p *pickles) seriesOf(name []byte, b *wire.Batch) (series int32, why reason) {
+	outline, why := p.outline(name, b)
+	if why != taken {
+		return 0, why
+	}
+	return int32(p.series.OfOutline(outline, b)) + 1, taken
+}
+
+func (p *pickles) outline(name []byte, b *wire.Batch) (wire.Outline, reason) {
 	outline, ok := p.known.Find(leading, name, nil)
 	if !ok {
-		if why = p.names.read(name, &p.metric, b); why != taken {
-			return 0, why
+		if why := p.names.read(name, &p.metric, b); why != taken {
+			return outline, why
 		}
 		outline = p.known.Learn(leading, name, nil, &p.metric, from)
 	}
-	return int32(p.series.OfOutline(outline, b)) + 1, taken
+	return outline, taken
 }
 
 // pair is the two values of a sequence of two.

@@ -9,13 +9,16 @@ type sent struct {
 	name, behind  int32
 }
 
-// usual reads a pickle as carbon and its like write them, into points: one list of (name, (timestamp, value)), each of which is made
-// where it stands, by protocol 2 or higher. Such a pickle needs no stack and no memo. false: the machine must run it, for it is of
-// another shape or no pickle at all; nothing has come of it yet.
-func (p *pickles) usual(src []byte) bool {
-	if p.points = p.points[:0]; cap(p.points) > keepValues {
-		p.points = nil
-	}
+// usual walks the points of a pickle as carbon and its like write them: one list of (name, (timestamp, value)), each of which is made
+// where it stands, by protocol 2 or higher. Such a pickle needs no stack and no memo.
+type usual struct {
+	src    []byte
+	at     int
+	marked bool // it is between a mark and the append that closes it
+	ended  bool // with the last point came the pickle's end; else it is of another shape, or no pickle at all
+}
+
+func usualPickle(src []byte) usual {
 	at := 0
 	if len(src) > 2 && src[0] == opProto && src[1] <= highestProtocol {
 		at = 2
@@ -24,34 +27,40 @@ func (p *pickles) usual(src []byte) bool {
 		at += 9
 	}
 	if at == len(src) || src[at] != opEmptyList {
-		return false
+		return usual{src: src, at: len(src)}
 	}
-	for at = skipPut(src, at+1); at < len(src); at++ {
-		end := byte(opAppends)
-		switch src[at] {
-		case opStop:
-			return true
-		case opMark:
-			at++
-		case opAppend: // without a point before it
+	return usual{src: src, at: skipPut(src, at+1)}
+}
+
+// next reads the next point; false: there is none.
+func (u *usual) next(point *sent) bool {
+	for u.at < len(u.src) {
+		switch op := u.src[u.at]; {
+		case u.marked && op == opAppends:
+			u.marked = false
+		case u.marked:
+			u.at = usualPoint(u.src, u.at, point)
+			return u.at != 0
+		case op == opStop:
+			u.ended = true
 			return false
+		case op == opMark:
+			u.marked = true
 		default:
-			end = opAppend
-		}
-		for at < len(src) && src[at] != end {
-			if at = p.usualPoint(src, at); at == 0 || len(p.points) > maxPoints {
+			end := usualPoint(u.src, u.at, point)
+			if end == 0 || end >= len(u.src) || u.src[end] != opAppend {
 				return false
 			}
-			if end == opAppend && (at >= len(src) || src[at] != end) {
-				return false
-			}
+			u.at = end + 1
+			return true
 		}
+		u.at++
 	}
 	return false
 }
 
 // usualPoint reads a point and returns where it ends; 0: it is none of the usual shape.
-func (p *pickles) usualPoint(src []byte, start int) (end int) {
+func usualPoint(src []byte, start int, point *sent) (end int) {
 	name := 0
 	n := uint64(0)
 	switch src[start] {
@@ -68,42 +77,45 @@ func (p *pickles) usualPoint(src []byte, start int) (end int) {
 		return 0
 	}
 	behind := name + int(n)
-	point := sent{start: int32(start), name: int32(name), behind: int32(behind)}
-	at := 0
-	if point.stamp, at = usualNumber(src, skipPut(src, behind)); at == 0 {
+	point.start, point.name, point.behind = int32(start), int32(name), int32(behind)
+	at := usualNumber(src, skipPut(src, behind), &point.stamp)
+	if at == 0 {
 		return 0
 	}
-	if point.number, at = usualNumber(src, at); at == 0 || at >= len(src) || src[at] != opTuple2 {
+	if at = usualNumber(src, at, &point.number); at == 0 || at >= len(src) || src[at] != opTuple2 {
 		return 0
 	}
 	if at = skipPut(src, at+1); at >= len(src) || src[at] != opTuple2 {
 		return 0
 	}
-	p.points = append(p.points, point)
 	return skipPut(src, at+1)
 }
 
 // usualNumber reads a number and returns where it ends; 0: there is none.
-func usualNumber(src []byte, at int) (number item, end int) {
+func usualNumber(src []byte, at int, number *item) (end int) {
 	if at >= len(src) {
-		return number, 0
+		return 0
 	}
 	rest := src[at+1:]
 	switch op := src[at]; {
 	case op == opBinInt && len(rest) >= 4:
-		return item{bits: uint64(int64(int32(binary.LittleEndian.Uint32(rest)))), kind: integer}, at + 5
+		number.bits, number.kind = uint64(int64(int32(binary.LittleEndian.Uint32(rest)))), integer
+		return at + 5
 	case op == opBinFloat && len(rest) >= 8:
-		return item{bits: binary.BigEndian.Uint64(rest), kind: double}, at + 9
+		number.bits, number.kind = binary.BigEndian.Uint64(rest), double
+		return at + 9
 	case op == opBinInt1 && len(rest) >= 1:
-		return item{bits: uint64(rest[0]), kind: integer}, at + 2
+		number.bits, number.kind = uint64(rest[0]), integer
+		return at + 2
 	case op == opBinInt2 && len(rest) >= 2:
-		return item{bits: uint64(binary.LittleEndian.Uint16(rest)), kind: integer}, at + 3
+		number.bits, number.kind = uint64(binary.LittleEndian.Uint16(rest)), integer
+		return at + 3
 	case op == opLong1 && len(rest) > 0 && len(rest) > int(rest[0]):
 		end := 1 + int(rest[0])
 		number.kind, number.bits = longOf(rest[1:end])
-		return number, at + 1 + end
+		return at + 1 + end
 	}
-	return number, 0
+	return 0
 }
 
 // skipPut goes past an opcode that remembers a value; nothing gets it back in a pickle of the usual shape.

@@ -1,0 +1,119 @@
+package graphite
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"penstock/wire"
+	"penstock/wire/wiretest"
+)
+
+func TestApart(t *testing.T) {
+	const seed = 20261127
+	random := rand.New(rand.NewPCG(seed, 0))
+	var a apart
+	for range 3 {
+		a.reset()
+		series := make([]uint64, mostApart)
+		for i := range series {
+			series[i] = random.Uint64()
+			if i%3 == 1 {
+				series[i] = series[i-1] + 2<<32 // the same place, and another tag
+			}
+			if !a.first(series[i]) {
+				t.Fatalf("seed %d: number %d is not new", seed, i)
+			}
+		}
+		if a.first(random.Uint64()) {
+			t.Error("one too many is taken")
+		}
+		a.count = 0
+		for _, had := range series {
+			if a.first(had) {
+				t.Fatalf("seed %d: %x is new again", seed, had)
+			}
+		}
+	}
+}
+
+// twoPoint is a point of a pickle in protocol 2; a stamp that is none makes one that is refused.
+func twoPoint(name string, stamp, value any) string {
+	number := func(n any) string {
+		switch n := n.(type) {
+		case int:
+			return "J" + string(binary.LittleEndian.AppendUint32(nil, uint32(n)))
+		case float64:
+			return "G" + string(binary.BigEndian.AppendUint64(nil, math.Float64bits(n)))
+		}
+		return n.(string)
+	}
+	return "X" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(name)))) + name + number(stamp) + number(value) + "\x86\x86"
+}
+
+// Whether a frame's points are laid as they come or gathered first, and whatever came before it, the same comes of it.
+func TestPickle_Apart(t *testing.T) {
+	settings := Settings{Tags: NoTags}
+	list := func(points ...string) string { return "\x80\x02](" + strings.Join(points, "") + "e." }
+	many := func(n int, series int) string {
+		var points []string
+		for i := range n {
+			points = append(points, twoPoint(fmt.Sprintf("many.%d", i%series), 1790000000+i/7, float64(i)/4))
+		}
+		return list(points...)
+	}
+	one, two := twoPoint("a.b", 1790000000, 1.5), twoPoint("a.c", 1790000001, 2)
+	frames := []string{
+		list(one, two), list(one, two, twoPoint("a.d", 1790000001.5, 1e300)), list(one, two, one), list(one, one), list(), "].", "]" + one + "a" + two + "a.",
+		list(twoPoint("m;a=1;b=2", 1, 1), twoPoint("m;b=2;a=1", 2, 2)), list(twoPoint("m;b=2;a=1", 1, 1), one, twoPoint("m;a=1;b=2", 2, 2)), // one series by two names
+		list(one, twoPoint("", 1, 1), two), list(one, twoPoint("x", math.NaN(), 1), two), list(one, twoPoint("x", 1, math.Inf(1)), two), list(two, twoPoint("x;a", 1, 1)), // refused
+		list(one, twoPoint("x", -1, 1)), list(one, twoPoint("x", "N", 1), two), list(one, twoPoint("y", "U\x011", 1)), list(one, "N"), // read by the machine, or refused by it
+		list(one, two) + "x", "](" + one, "](" + one + two + "e", "](" + one + "N.", "](" + one + two + "a.",
+		many(500, 500), many(500, 100), many(mostApart, mostApart), many(mostApart+1, mostApart+1), many(3, 2),
+		list(twoPoint("caf\xe9", 1, 1), twoPoint("caf\xc3\xa9", 1, 2)), list(twoPoint(strings.Repeat("x", 2000), 1, 1), one), list(twoPoint(strings.Repeat("x", 2000), 1, 1), twoPoint(strings.Repeat("x", 2000), 2, 1)),
+	}
+	const seed = 20261127
+	random := rand.New(rand.NewPCG(seed, 0))
+	used := open(t, settings, "pickle").(*pickles)
+	laid := 0
+	for i := range 6 * len(frames) {
+		frame := frames[i%len(frames)]
+		if random.IntN(2) == 0 {
+			frame = frames[random.IntN(len(frames))]
+		}
+		gathering := open(t, settings, "pickle").(*pickles)
+		gathering.gathers = true
+		before := used.gathers
+		if got, want := tellFrame(used, frame), tellFrame(gathering, frame); got != want {
+			t.Fatalf("seed %d, frame %d: %q makes\n%s, and gathered\n%s", seed, i, frame, got, want)
+		}
+		if !before && !used.gathers {
+			laid++
+		}
+	}
+	if laid < len(frames) {
+		t.Errorf("only %d frames were laid as they came", laid)
+	}
+}
+
+// tellFrame is what comes of a frame, behind what is there already.
+func tellFrame(p wire.Parser, frame string) string {
+	var b wire.Batch
+	b.Add().Topic = []byte("before")
+	text := ""
+	if fault := p.Parse(request([]byte(frame)), &b); fault != nil {
+		text = fmt.Sprintf("%v %s at %d", fault.Code, fault.Detail, fault.Offset)
+	}
+	for i := range b.Records {
+		text += "\n" + wiretest.Tell(&b.Records[i])
+	}
+	kept, all := b.Rejected()
+	text += fmt.Sprint(all, " refused")
+	for i := range kept {
+		text += fmt.Sprintf("\n%v %s %q at %d", kept[i].Code, kept[i].Detail, kept[i].Raw, kept[i].Offset)
+	}
+	return text
+}
