@@ -56,17 +56,20 @@ func (p *pickles) forget(src []byte, b *wire.Batch) {
 
 // readUsual reads a pickle of the usual shape into points. false: it is none, and the machine must run it.
 func (p *pickles) readUsual(src []byte) bool {
-	var point sent
 	u := usualPickle(src)
-	for u.next(&point) {
-		if p.points = append(p.points, point); len(p.points) > maxPoints {
-			break
+	for n := 0; n <= maxPoints; n++ {
+		p.points = append(p.points, sent{})
+		if u.next(&p.points[n]) {
+			continue
 		}
+		if !u.ended {
+			n = 0
+		}
+		p.points = p.points[:n]
+		return u.ended
 	}
-	if !u.ended {
-		p.points = p.points[:0]
-	}
-	return u.ended
+	p.points = p.points[:0]
+	return false
 }
 
 // layUsual takes the points of a pickle of the usual shape.
@@ -189,6 +192,9 @@ func (p *pickles) seriesOf(name []byte, b *wire.Batch) (series int32, why reason
 }
 
 func (p *pickles) outline(name []byte, b *wire.Batch) (wire.Outline, reason) {
+	if kind, expected, _ := p.known.Next(); kind == leading && expected != nil && string(expected) == string(name) {
+		return p.known.Met(), taken
+	}
 	outline, ok := p.known.Find(leading, name, nil)
 	if !ok {
 		if why := p.names.read(name, &p.metric, b); why != taken {
