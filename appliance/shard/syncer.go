@@ -23,13 +23,18 @@ type syncer struct {
 	dirty []*logState
 	taken []*logState // the syncer's own half
 
+	came, want atomic.Int32  // who have come to wait for the disk since the last round began; as many end the gathering, 0: there is none
+	enough     chan struct{} // one token
+	crowd      int32
+	patience   time.Duration
+
 	syncs, errors atomic.Uint64
 }
 
 func newSyncer(s *Set) *syncer {
 	return &syncer{
 		set: s, urgent: make(chan struct{}, 1), lazy: make(chan struct{}, 1),
-		stop: make(chan struct{}), ended: make(chan struct{}),
+		enough: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -42,6 +47,12 @@ func (y *syncer) push(l *logState, add, urgent bool) {
 	}
 	wake := y.lazy
 	if urgent {
+		if y.came.Add(1) == y.want.Load() {
+			select {
+			case y.enough <- struct{}{}:
+			default:
+			}
+		}
 		wake = y.urgent
 	}
 	select {
@@ -57,6 +68,7 @@ func (y *syncer) run() {
 	for {
 		select {
 		case <-y.urgent:
+			y.gather(timer)
 		case <-y.lazy:
 			timer.Reset(syncEvery)
 			select {
@@ -69,8 +81,44 @@ func (y *syncer) run() {
 			y.round()
 			return
 		}
-		y.round()
+		y.measured()
 	}
+}
+
+// A sync costs what it costs, for all who share it. A crowd is how many waited for the last one, and came while it ran: when it is large most of it will be
+// back soon, and is worth waiting for; but not for longer than the last sync took, so that nobody waits for much more than twice a sync.
+const (
+	largeCrowd  = 8
+	longestWait = time.Millisecond
+)
+
+// gather waits until most of a large crowd is there.
+func (y *syncer) gather(timer *time.Timer) {
+	if y.crowd < largeCrowd {
+		return
+	}
+	y.want.Store(y.crowd - y.crowd/4)
+	if y.came.Load() < y.want.Load() {
+		timer.Reset(y.patience)
+		select {
+		case <-y.enough:
+		case <-timer.C:
+		case <-y.stop:
+		}
+		timer.Stop()
+	}
+	y.want.Store(0)
+	select { // one that comes later yet ends the next crowd's gathering early, which costs no more than a sync
+	case <-y.enough:
+	default:
+	}
+}
+
+// measured is a round of which the crowd and the time are noted.
+func (y *syncer) measured() {
+	begun, group := time.Now(), y.came.Swap(0)
+	y.round()
+	y.crowd, y.patience = group+y.came.Load(), min(time.Since(begun), longestWait)
 }
 
 // round syncs every log that is dirty now.
