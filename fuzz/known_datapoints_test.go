@@ -41,6 +41,10 @@ var usualBodies = []string{
 	`[{"name":"m","timestamp":2,"value":3.5,"tags":{"a":"}","b":"c"}},{"name":"m\"","timestamp":2,"value":3.5,"tags":{"a":"b\\"}}]`,
 	`[{"name":"m","datapoints":[[1,2.5]],"tags":{"a":"b"}} {"name":"m","timestamp":1,"value":2.5,"tags":{"a":"b"}}]`,
 	`[{"name":"m","datapoints":[[1,2.5],[x]],"tags":{"a":"b"}}]`,
+	`[{"name":"m","timestamp":1,"value":2.5,"tags":{"a":"b"}},{"name":"n","timestamp":1,"value":2.5,"tags":{"a":"b"}}]`,
+	`[{"name":"m","timestamp":2,"value":1,"tags":{"a":"b"}},{"name":"n","tags":{"a":"b"},"datapoints":[[3,2.5]]},{"name":"n","timestamp":1,"value":2,"tags":{}}]`,
+	` [ {"name":"m","timestamp":1,"value":2.5,"tags":{"a":"b","c":"d"}} , {"name":"m","timestamp":1,"value":2.5,"tags":{"c":"d","a":"b"}} ] `,
+	`[{"name":"m","timestamp":1,"value":2.5,"tags":{"a":"b"}},{"name":"n","timestamp":1,"value":2.5,"tags":{"a":"b"}}]x`,
 }
 
 // fullMemory is a parser that can remember no more.

@@ -64,6 +64,13 @@ func parses() []stage {
 		from("kairosdb-rest", "data points, 320 a request", "point", func(r *splitmix.Source) requests {
 			return requests{"kairosdb", "/api/v1/datapoints", []string{array(samples(r, 320), dataPoint), array(samples(r, 320), dataPoint)}, 640, nil}
 		}),
+		from("kairosdb-apart", "data points, each of a series of its own, 320 a request", "point", func(r *splitmix.Source) requests {
+			all := samples(r, 640)
+			for i := range all {
+				all[i].host, all[i].secs = i/10, now/1000
+			}
+			return requests{"kairosdb", "/api/v1/datapoints", []string{array(all[:320], dataPoint), array(all[320:], dataPoint)}, 640, nil}
+		}),
 		from("kairosdb-telnet", "put lines, split and parsed", "point", func(r *splitmix.Source) requests {
 			return requests{"kairosdb", "telnet", slices.Repeat([]string{each(samples(r, 500), "", putLine)}, 4), 2000, nil}
 		}),

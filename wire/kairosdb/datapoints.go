@@ -11,6 +11,8 @@ type parser struct {
 	text   wire.Text
 	series wire.Series
 	known  known
+	apart  wire.Apart
+	gather int        // bodies to be gathered by series, before another is laid as it comes
 	usual  usual      // the metric at hand
 	tags   []wire.Tag // of the metric at hand, as sent
 	sorted []wire.Tag // the same by name, where they were not sent so
@@ -54,12 +56,14 @@ func (p *parser) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	}
 	p.request = request{Batch: b, from: wire.Source{Wire: wireName, Tenant: req.Tenant}, body: body, proof: wire.Values{Src: body}}
 	p.known.Begin(req.Tenant)
-	p.known.stamp, p.known.commas = nil, [forms][]byte{}
-	p.series.Reset()
-	if fault := p.metrics(); fault != nil {
-		return fault
+	p.known.point, p.known.commas = written{}, [forms][]byte{}
+	if !p.layApart(req.Topics[wire.KindMetric]) {
+		p.series.Reset()
+		if fault := p.metrics(); fault != nil {
+			return fault
+		}
+		p.series.Flush(b, req.Topics[wire.KindMetric])
 	}
-	p.series.Flush(b, req.Topics[wire.KindMetric])
 	b.Items = p.muted
 	return nil
 }

@@ -1,5 +1,7 @@
 package kairosdb
 
+import "penstock/wire"
+
 // usual is a metric of the shape that most have: name and tags, perhaps a ttl, and a timestamp with its value next or else datapoints; in
 // any order, each once, and nothing else. Its numbers are spelled as a record spells them. Two such metrics with the same head and
 // tail differ in their points only, so a series is remembered by these.
@@ -11,8 +13,9 @@ type usual struct {
 	head, tail []byte // as sent: what is before its first point's time, and what is behind its last one's value
 	form       form
 	points     []written
-	kinds      uint8 // of the points: a bit for each
-	end        int   // where it ends in the body; 0: the element is not of this shape
+	kinds      uint8               // of the points: a bit for each
+	outlines   [kinds]wire.Outline // of these, where they are known
+	end        int                 // where it ends in the body; 0: the element is not of this shape
 }
 
 // form is how a usual metric has its points.
