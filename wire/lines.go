@@ -5,19 +5,29 @@ import "bytes"
 // SplitLines returns a splitter of lines of up to limit bytes, their ends not counted, each ended by "\n" or "\r\n", which the frame
 // does not have. The last line of a connection or datagram needs no end. A longer line is one LineTooLong, and is skipped as it
 // comes: a client that never ends its line costs no memory.
-func SplitLines(limit int) Splitter {
-	s := &lineSplitter{limit: limit, long: Fault{Code: LineTooLong, Offset: limit}}
-	return s.split
+func SplitLines(limit int) Splitter { return SplitEndedLines(limit, nil) }
+
+// SplitEndedLines is SplitLines where the last line of a connection needs its end, too: without it, it is cut, which outlives the splitter.
+func SplitEndedLines(limit int, cut *Fault) Splitter {
+	s := &lineSplitter{limit: limit, long: Fault{Code: LineTooLong, Offset: limit}, cut: cut}
+	return func(buf []byte, atEOF bool) (advance int, frame []byte, fault *Fault) {
+		end := bytes.IndexByte(buf, '\n')
+		if end <= 0 || end > limit || buf[end-1] == '\r' || s.skipping {
+			return s.split(buf, end, atEOF)
+		}
+		return end + 1, buf[:end:end], nil
+	}
 }
 
 type lineSplitter struct {
 	limit    int
 	skipping bool // in a line that is too long
 	long     Fault
+	cut      *Fault // nil: a last line may be without its end
 }
 
-func (s *lineSplitter) split(buf []byte, atEOF bool) (advance int, frame []byte, fault *Fault) {
-	end := bytes.IndexByte(buf, '\n')
+// split takes the first line of buf, which ends at end, or not at all if that is negative.
+func (s *lineSplitter) split(buf []byte, end int, atEOF bool) (advance int, frame []byte, fault *Fault) {
 	whole := end >= 0
 	if whole {
 		advance = end + 1
@@ -39,6 +49,9 @@ func (s *lineSplitter) split(buf []byte, atEOF bool) (advance int, frame []byte,
 	}
 	if !whole && !atEOF || len(buf) == 0 {
 		return 0, nil, nil
+	}
+	if !whole && s.cut != nil {
+		return advance, nil, s.cut
 	}
 	return advance, line, nil
 }

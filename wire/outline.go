@@ -204,9 +204,6 @@ func (o *Outlines) free(hash uint32) *outlineSlot {
 	return &o.slots[at]
 }
 
-// Ident is a hash of what the series' records have in common: those of one series have the same, and no others but by chance.
-func (l Outline) Ident() uint64 { return l.of.hash }
-
 // Lay lays the record of one point.
 func (l Outline) Lay(b *Batch, topic []byte, p *Single) {
 	head, tail := int(l.of.head), int(l.of.tail)

@@ -14,7 +14,7 @@ type pickles struct {
 	known   wire.Outlines
 	series  wire.Series
 	points  []sent
-	apart   apart
+	apart   wire.Apart
 	gathers bool   // the last frame was not one of points that each have a series, of the usual shape: nor will the next be
 	digits  []byte // of the frame's times and values
 	stamp   stamp

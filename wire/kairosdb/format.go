@@ -116,7 +116,7 @@ func New(s Settings) wire.Format {
 		Streams: []wire.Stream{{
 			Name:     "telnet",
 			Max:      s.MaxLine + 2,
-			NewSplit: func() wire.Splitter { return split(s.MaxLine) },
+			NewSplit: func() wire.Splitter { return wire.SplitEndedLines(s.MaxLine, &cut) },
 			New:      func() wire.Parser { return &lines{feedback: s.Feedback} },
 		}},
 	}

@@ -33,21 +33,9 @@ var (
 	badTTL    = []byte("tag[kairos_opt.ttl] must be a number")
 )
 
-// cut is a line whose connection ended before it did.
+// cut is a line whose connection ended before it did. It is refused: nothing tells a whole line from half of one there, and half a
+// number is a number too.
 var cut = wire.Fault{Code: wire.BadLine, Offset: wire.NoOffset, Detail: []byte("the connection ended within the line")}
-
-// split returns a splitter of lines. What stands behind the last line end of a connection is refused: nothing tells a whole line
-// from half of one there, and half a number is a number too.
-func split(limit int) wire.Splitter {
-	lines := wire.SplitLines(limit)
-	return func(buf []byte, atEOF bool) (int, []byte, *wire.Fault) {
-		advance, frame, fault := lines(buf, atEOF)
-		if frame != nil && buf[advance-1] != '\n' {
-			return advance, nil, &cut
-		}
-		return advance, frame, fault
-	}
-}
 
 // Parse implements wire.Parser for one line.
 func (l *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
