@@ -199,6 +199,7 @@ func (l *Log) Close() error {
 		return nil
 	}
 	l.Commit()
+	l.unstage()
 	err := l.Sync()
 	if l.poisoned.Load() {
 		err = errors.Join(err, l.abandon())

@@ -10,7 +10,11 @@ import "math/bits"
 type Stages struct {
 	idle [stageClasses][][]byte // by the power of two that is their size, from stageLeast on
 	kept int
+	lent int // bytes
 }
+
+// Lent is how much memory open batches have.
+func (s *Stages) Lent() int { return s.lent }
 
 const (
 	stageLeast   = 4 << 10
@@ -21,6 +25,7 @@ const (
 // take lends n bytes or more.
 func (s *Stages) take(n int) []byte {
 	class := stageClass(max(n, stageLeast))
+	s.lent += stageLeast << class
 	if last := len(s.idle[class]) - 1; last >= 0 {
 		b := s.idle[class][last]
 		s.idle[class][last] = nil
@@ -35,6 +40,7 @@ func (s *Stages) take(n int) []byte {
 func stageClass(n int) int { return bits.Len(uint(n-1)) - bits.Len(stageLeast-1) }
 
 func (s *Stages) give(b []byte) {
+	s.lent -= cap(b)
 	if s.kept+cap(b) > stagesKept {
 		return
 	}
@@ -74,6 +80,14 @@ func (l *Log) stage(n int) {
 	larger := append(l.o.Stages.take(len(b.bytes)+n), b.bytes...)
 	l.o.Stages.give(b.bytes)
 	b.bytes = larger
+}
+
+// unstage gives back the room that was made for a batch that was never begun.
+func (l *Log) unstage() {
+	if b := &l.open; b.bytes != nil && b.count == 0 {
+		l.o.Stages.give(b.bytes)
+		b.bytes = nil
+	}
 }
 
 // writeLeast is from what size on a batch goes to its segment by a write and not through the mapping. A write costs more than a store, and its

@@ -76,6 +76,32 @@ func TestStages(t *testing.T) {
 	}
 }
 
+// What is lent is what open batches have, and comes back when they are closed, or their logs are.
+func TestStagesKnowWhatIsLent(t *testing.T) {
+	stages := new(Stages)
+	o := testOptions()
+	o.Stages = stages
+	f := openLog(t, disk.NewMem(), o)
+	lent := func(what string, want int) {
+		t.Helper()
+		if stages.Lent() != want {
+			t.Errorf("%s: %d bytes are lent, not %d", what, stages.Lent(), want)
+		}
+	}
+	lent("nothing is open", 0)
+	f.must(f.Reserve(stageLeast))
+	lent("room was made", 2*stageLeast)
+	f.Append(nil, make([]byte, 10), 5)
+	f.must(f.Reserve(2 * stageLeast))
+	lent("the batch grew", 4*stageLeast)
+	f.Commit()
+	lent("it is closed", 0)
+	f.must(f.Reserve(10))
+	lent("room was made again", stageLeast)
+	f.must(f.Close())
+	lent("the log is closed", 0)
+}
+
 // A batch that grows in its memory keeps what is in it.
 func TestABatchOutgrowsItsMemory(t *testing.T) {
 	f := openLog(t, disk.NewMem(), testOptions())

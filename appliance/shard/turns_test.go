@@ -1,6 +1,8 @@
 package shard
 
 import (
+	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -88,5 +90,30 @@ func TestRepeatOfWhatWasGivenUpIsStored(t *testing.T) {
 		if got := valuesOf(t, s, "t"); got != map[bool]string{false: "lost next next", true: "lost next next safe"}[synced] {
 			t.Errorf("stored: %s", got)
 		}
+	}
+}
+
+// Where all is to be on disk, batches stay open until the syncer comes; but not when open batches have a lot of memory already.
+func TestOpenBatchesAreBounded(t *testing.T) {
+	const most = 1 << 20
+	s := builtSet(t, disk.NewMem(), func(o *Options) { o.SegmentBytes, o.RingBytes = 4<<20, 1<<20 })
+	w := s.writers[0]
+	w.openMost = most
+	value := strings.Repeat("x", 100<<10)
+	for i := range 100 {
+		k := s.NewTicket()
+		if err := s.Offer(batchOf(fmt.Sprintf("t%d - %s", i, value)), k, AckDisk); err != nil {
+			t.Fatal(err)
+		}
+		s.write()
+		if lent := w.stages.Lent(); lent > most+256<<10 {
+			t.Fatalf("with %d topics open batches have %d bytes", i+1, lent)
+		}
+		if early := w.counts.batches.Load(); i < 5 && early > 0 {
+			t.Fatalf("with %d topics %d batches are closed", i+1, early)
+		}
+	}
+	if w.counts.batches.Load() < 80 {
+		t.Errorf("%d batches are closed", w.counts.batches.Load())
 	}
 }

@@ -24,9 +24,10 @@ type writer struct {
 	helm *helm
 
 	// Under the helm.
-	touched []*logState // logs written to since the last commit
-	stages  segstore.Stages
-	counts  writerCounts
+	touched  []*logState // logs written to since the last commit
+	stages   segstore.Stages
+	openMost int // bytes that open batches may have before they are closed at once
+	counts   writerCounts
 
 	mu    sync.Mutex
 	tasks []func() // to be run between drains
@@ -36,12 +37,15 @@ type writer struct {
 // waits for the last.
 const drainBytes = 4 << 20
 
+// openBytes is writer.openMost.
+const openBytes = 64 << 20
+
 func newWriter(s *Set, ringBytes int) (*writer, error) {
 	r, err := ring.New(ringBytes)
 	if err != nil {
 		return nil, err
 	}
-	w := &writer{set: s, ring: r, waiter: ring.NewWaiter(r), helm: newHelm(), stop: make(chan struct{}), ended: make(chan struct{})}
+	w := &writer{set: s, ring: r, waiter: ring.NewWaiter(r), helm: newHelm(), openMost: openBytes, stop: make(chan struct{}), ended: make(chan struct{})}
 	w.syncer = newSyncer(s)
 	return w, nil
 }
@@ -117,12 +121,12 @@ func (w *writer) refuse(h *frameHeader, err error) {
 
 // commit publishes what was laid since the last one: one batch a log. Parts that wait for the log are done; those that wait for the disk go
 // to the syncer. Where nobody asked for less than the disk, and nobody may see more, the batch stays open for those to come, until the
-// syncer takes it.
+// syncer takes it; but not where open batches have much memory already, as those of a thousand topics could.
 func (w *writer) commit() {
 	for i, l := range w.touched {
 		w.touched[i] = nil
 		l.touched = false
-		if w.set.o.Ack != AckDisk || slices.ContainsFunc(l.fresh, func(e entry) bool { return e.ack == AckLog }) {
+		if w.set.o.Ack != AckDisk || w.stages.Lent() > w.openMost || slices.ContainsFunc(l.fresh, func(e entry) bool { return e.ack == AckLog }) {
 			l.commit()
 		}
 		w.handOver(l)
