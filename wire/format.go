@@ -66,6 +66,15 @@ type Parser interface {
 	Parse(req *Request, b *Batch) *Fault
 }
 
+// Runner is a Parser of lines that takes many at once where nothing is odd about them: Run does what splitting and Parse would do with
+// the lines that text begins with, up to the first of which they would not make one record, most lines at most. It may stop earlier, and
+// takes no line without its end. text begins where a line does. taken is how many lines those were, used what they took with their ends,
+// and bytes without.
+type Runner interface {
+	Parser
+	Run(text []byte, most int, req *Request, b *Batch) (taken, used, bytes int)
+}
+
 // Peeker finds a header or query value by name without copying; nil when absent.
 // *fasthttp.RequestHeader and *fasthttp.Args are Peekers as they stand.
 type Peeker interface {

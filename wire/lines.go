@@ -55,3 +55,14 @@ func (s *lineSplitter) split(buf []byte, end int, atEOF bool) (advance int, fram
 	}
 	return advance, line, nil
 }
+
+// LineEnd is where the line end that begins at text[at] ends; 0: none begins there.
+func LineEnd(text []byte, at int) int {
+	switch {
+	case at < len(text) && text[at] == '\n' && (at == 0 || text[at-1] != '\r'):
+		return at + 1
+	case at+1 < len(text) && text[at] == '\r' && text[at+1] == '\n':
+		return at + 2
+	}
+	return 0
+}

@@ -95,3 +95,20 @@ func TestSplitLines_NoEnd(t *testing.T) {
 		t.Errorf("%d faults for one line", faults)
 	}
 }
+
+func TestLineEnd(t *testing.T) {
+	for text, want := range map[string]int{"": 0, "a": 0, "\n": 1, "\nb": 1, "\r\n": 2, "\r\nb": 2, "\r": 0, "\rb": 0, "\r\r\n": 0, "b\n": 0} {
+		if got := LineEnd([]byte(text), 0); got != want {
+			t.Errorf("%q: %d, want %d", text, got, want)
+		}
+		if want > 0 {
+			want += len("line")
+		}
+		if got := LineEnd([]byte("line"+text), len("line")); got != want {
+			t.Errorf("%q: %d, want %d", "line"+text, got, want)
+		}
+	}
+	if LineEnd([]byte("line\r\n"), len("line\r")) != 0 || LineEnd([]byte("a"), 7) != 0 {
+		t.Error("a line end begins within one, or behind all")
+	}
+}

@@ -54,6 +54,7 @@ func (f *feed) take(buf []byte, atEOF bool) (used int, open bool) {
 		used += advance
 		if frame != nil {
 			f.parse(frame)
+			used += f.run(buf[used:])
 		}
 		if f.isFull() && !f.store() {
 			return used, false
@@ -78,6 +79,27 @@ func (f *feed) parse(frame []byte) {
 	if fault := w.streamParser(f.streamOf).Parse(&w.request, &w.batch); fault != nil {
 		f.refuse(fault, frame)
 	}
+}
+
+// run has the parser take the lines that it takes many at once, and says how many bytes they took. A bug costs nothing: they are parsed
+// one by one.
+func (f *feed) run(text []byte) int {
+	w := f.w
+	runner, ok := w.parsers[f.number].(wire.Runner)
+	if !ok {
+		return 0
+	}
+	before := len(w.batch.Records)
+	defer func() {
+		if bug := recover(); bug != nil {
+			f.noteBug(bug)
+			w.parsers[f.number], w.batch.Records = nil, w.batch.Records[:before]
+		}
+	}()
+	taken, used, bytes := runner.Run(text, feedRecords-before, &w.request, &w.batch)
+	f.frames += uint64(taken)
+	f.bytes += uint64(bytes)
+	return used
 }
 
 func (f *feed) refuse(fault *wire.Fault, raw []byte) {

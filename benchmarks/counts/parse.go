@@ -150,6 +150,10 @@ func frames(parser wire.Parser, split wire.Splitter, req wire.Request, batch *wi
 			if fault := parser.Parse(&req, batch); fault != nil {
 				return fault
 			}
+			if runner, ok := parser.(wire.Runner); ok {
+				_, used, _ := runner.Run(rest, len(rest), &req, batch)
+				rest = rest[used:]
+			}
 		}
 	}
 	return nil

@@ -21,7 +21,8 @@ var from = wire.Source{Wire: "graphite"}
 func (p *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	line := req.Body
 	p.known.Begin(nil)
-	if p.expected(line, req, b) {
+	if value, end := p.expected(line); end > 0 && end == len(line) {
+		p.layExpected(value, req, b)
 		return nil
 	}
 	name, next := nextWord(line, 0)
@@ -68,26 +69,47 @@ const (
 	other
 )
 
-// expected lays the point of a line like most: of the series that followed the last one the time before. false: the line must be
-// taken apart.
-func (p *lines) expected(line []byte, req *wire.Request, b *wire.Batch) bool {
+// expected reads a line like most: of the series that followed the last one the time before. end is where the line ends if text ends
+// there, or a line end follows; 0: it must be taken apart.
+func (p *lines) expected(text []byte) (value []byte, end int) {
 	kind, name, _ := p.known.Next()
-	if name == nil || kind != leading || len(line) <= len(name) || string(line[:len(name)]) != string(name) || line[len(name)] != ' ' {
-		return false
+	if name == nil || kind != leading || len(text) <= len(name) || string(text[:len(name)]) != string(name) || text[len(name)] != ' ' {
+		return nil, 0
 	}
-	line = line[len(name)+1:]
-	end, _ := wire.PlainNumber(line)
-	if end == 0 || end == len(line) || line[end] != ' ' {
-		return false
+	line := text[len(name)+1:]
+	behind, _ := wire.PlainNumber(line)
+	if behind == 0 || behind == len(line) || line[behind] != ' ' {
+		return nil, 0
 	}
-	if stamp := line[end+1:]; p.stamp.Leads(stamp) != len(stamp) || len(stamp) == 0 {
-		if ms, ok := writtenSeconds(stamp); !ok || !p.stamp.Set(stamp, "000", ms) {
-			return false
+	stamp := line[behind+1:]
+	end = p.stamp.Leads(stamp)
+	if end == 0 || end < len(stamp) && stamp[end] > ' ' {
+		end = skipDigits(stamp, 0)
+		if ms, ok := writtenSeconds(stamp[:end]); !ok || !p.stamp.Set(stamp[:end], "000", ms) {
+			return nil, 0
 		}
 	}
+	return line[:behind], len(text) - len(stamp) + end
+}
+
+// layExpected lays the point of the line that expected read.
+func (p *lines) layExpected(value []byte, req *wire.Request, b *wire.Batch) {
 	ms, digits := p.stamp.Time()
-	p.known.Met().Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: digits, Value: line[:end]})
-	return true
+	p.known.Met().Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: digits, Value: value})
+}
+
+// Run implements wire.Runner.
+func (p *lines) Run(text []byte, most int, req *wire.Request, b *wire.Batch) (taken, used, bytes int) {
+	for p.known.Begin(nil); taken < most; taken++ {
+		value, end := p.expected(text[used:])
+		next := wire.LineEnd(text[used:], end)
+		if next == 0 || end == 0 || end > p.names.longest {
+			break
+		}
+		p.layExpected(value, req, b)
+		used, bytes = used+next, bytes+end
+	}
+	return taken, used, bytes
 }
 
 func refused(b *wire.Batch, why reason, offset int) *wire.Fault {

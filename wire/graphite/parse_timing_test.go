@@ -90,6 +90,10 @@ func benchmarkSeries(b *testing.B, stream *wire.Stream, text []byte) {
 			if fault := parser.Parse(req, &batch); fault != nil {
 				b.Fatal(fault)
 			}
+			if lines, ok := parser.(wire.Runner); ok {
+				_, used, _ := lines.Run(rest, perBatch-len(batch.Records), req, &batch)
+				rest = rest[used:]
+			}
 			if len(batch.Records) >= perBatch {
 				batch.Reset()
 			}

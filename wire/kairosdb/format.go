@@ -117,7 +117,7 @@ func New(s Settings) wire.Format {
 			Name:     "telnet",
 			Max:      s.MaxLine + 2,
 			NewSplit: func() wire.Splitter { return wire.SplitEndedLines(s.MaxLine, &cut) },
-			New:      func() wire.Parser { return &lines{feedback: s.Feedback} },
+			New:      func() wire.Parser { return &lines{feedback: s.Feedback, longest: s.MaxLine} },
 		}},
 	}
 }

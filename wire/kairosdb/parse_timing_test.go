@@ -91,7 +91,7 @@ func BenchmarkTelnetSeries(b *testing.B) {
 		text = fmt.Appendf(text, "put node.cpu.mode%d %d %.2f host=host-%d cpu=%d dc=eu1\n", n%10, 1790000000+10*(i/series), float64(7919*i%100_000)/100, n/40, n/10%4)
 	}
 	stream := New(Settings{}).Streams[0]
-	p, split := stream.New(), stream.NewSplit()
+	p, split := stream.New().(wire.Runner), stream.NewSplit()
 	req := post("")
 	var batch wire.Batch
 	b.SetBytes(int64(len(text)))
@@ -103,6 +103,8 @@ func BenchmarkTelnetSeries(b *testing.B) {
 			if fault := p.Parse(req, &batch); fault != nil {
 				b.Fatal(fault)
 			}
+			_, used, _ := p.Run(rest, perBatch-len(batch.Records), req, &batch)
+			rest = rest[used:]
 			if len(batch.Records) == perBatch {
 				batch.Reset()
 			}

@@ -60,22 +60,19 @@ func plainWord(line []byte, at int) (word []byte, end int) {
 	return line[at:end:end], end
 }
 
-// expected lays the point of a line of put like most: of the series that followed the last one the time before. What stands around
-// its numbers is compared with what stood there then. false: the line must be taken apart.
-func (l *lines) expected(line []byte, req *wire.Request, b *wire.Batch) bool {
+// expected reads a line of put like most: of the series that followed the last one the time before. What stands around its numbers is
+// compared with what stood there then. end is where the line ends if text ends there, or a line end follows; 0: it must be taken apart.
+func (l *lines) expected(text []byte) (value []byte, end int) {
 	of, name, rest := l.known.Next()
-	if name == nil || len(line) <= len("put ")+len(name) || string(line[:len("put ")]) != "put " {
-		return false
+	at := len("put ") + len(name)
+	if name == nil || len(text) <= at || string(text[:len("put ")]) != "put " || string(text[len("put "):at]) != string(name) || text[at] != ' ' {
+		return nil, 0
 	}
-	line = line[len("put "):]
-	if string(line[:len(name)]) != string(name) || line[len(name)] != ' ' {
-		return false
-	}
-	line = line[len(name)+1:]
-	end := l.stamp.Leads(line)
+	line := text[at+1:]
+	end = l.stamp.Leads(line)
 	if end == 0 || end == len(line) || line[end] != ' ' {
 		if end = l.readStamp(line); end == 0 || end == len(line) || line[end] != ' ' {
-			return false
+			return nil, 0
 		}
 	}
 	line = line[end+1:]
@@ -84,12 +81,30 @@ func (l *lines) expected(line []byte, req *wire.Request, b *wire.Batch) bool {
 	if fraction {
 		kind = doubleKind
 	}
-	if end == 0 || of != uint8(kind) || string(line[end:]) != string(rest) {
-		return false
+	if end == 0 || of != uint8(kind) || len(line)-end < len(rest) || string(line[end:end+len(rest)]) != string(rest) {
+		return nil, 0
 	}
+	return line[:end], len(text) - len(line) + end + len(rest)
+}
+
+// layExpected lays the point of the line that expected read.
+func (l *lines) layExpected(value []byte, req *wire.Request, b *wire.Batch) {
 	ms, digits := l.stamp.Time()
-	l.known.Met().Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: digits, Value: line[:end]})
-	return true
+	l.known.Met().Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: digits, Value: value})
+}
+
+// Run implements wire.Runner.
+func (l *lines) Run(text []byte, most int, req *wire.Request, b *wire.Batch) (taken, used, bytes int) {
+	for l.known.Begin(req.Tenant); taken < most; taken++ {
+		value, end := l.expected(text[used:])
+		next := wire.LineEnd(text[used:], end)
+		if next == 0 || end == 0 || end > l.longest {
+			break
+		}
+		l.layExpected(value, req, b)
+		used, bytes = used+next, bytes+end
+	}
+	return taken, used, bytes
 }
 
 // readStamp reads the time that a line of put goes on with, and returns its length, or 0.

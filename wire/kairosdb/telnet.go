@@ -11,6 +11,7 @@ import (
 // lines reads the lines of the stream telnet.
 type lines struct {
 	feedback bool
+	longest  int // bytes of a line
 	known    wire.Outlines
 	stamp    wire.Stamp
 	words    [][]byte
@@ -41,7 +42,8 @@ var cut = wire.Fault{Code: wire.BadLine, Offset: wire.NoOffset, Detail: []byte("
 func (l *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	line := req.Body
 	l.known.Begin(req.Tenant)
-	if l.expected(line, req, b) {
+	if value, end := l.expected(line); end > 0 && end == len(line) {
+		l.layExpected(value, req, b)
 		return nil
 	}
 	latin := !isASCII(line)
