@@ -107,6 +107,27 @@ func (b *blocks) scan(src []byte, at int) (end int, ok bool) {
 	}
 }
 
+// skip goes from src[at], which is in so many arrays and objects, to the end of the outermost. It is for what is known to be well formed,
+// and asks for brackets only.
+func (b *blocks) skip(src []byte, at, depth int) (end int) {
+	b.reach(src, at)
+	skip := (at - b.start) % blockSize
+	rest := ^uint64(0) << skip
+	for at -= skip; at < b.end || b.next(src); at += blockSize {
+		brackets := b.marks[uint(at-b.start)/blockSize%blocksAhead].brackets & rest
+		for ; brackets != 0; brackets &= brackets - 1 {
+			place := at + bits.TrailingZeros64(brackets)
+			if src[place]&2 != 0 { // see scan
+				depth++
+			} else if depth--; depth == 0 {
+				return place + 1
+			}
+		}
+		rest = ^uint64(0)
+	}
+	return len(src)
+}
+
 // reach has src[at] marked, in blocks that go on from those before if what is between the last value and at cannot have misled them, and
 // else begin anew: a quote, say, that the caller has passed over.
 func (b *blocks) reach(src []byte, at int) {

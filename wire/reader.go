@@ -68,7 +68,7 @@ func (r *Reader) Value() []byte {
 // Skip reads over a value.
 func (r *Reader) Skip() {
 	depth := 0
-	for {
+	for start := r.At; ; {
 		switch c := r.Kind(); c {
 		case '"':
 			r.At, _ = scanString(r.Src, r.At+1)
@@ -78,8 +78,14 @@ func (r *Reader) Skip() {
 		case '}', ']':
 			depth--
 			r.At++
-		case ',', ':': // inside only, so depth is not 0
+		case ':': // inside only, as a comma is, so depth is not 0
 			r.At++
+		case ',':
+			r.At++
+			if r.At-start > smallValue && byBlocks && r.At < len(r.Src) {
+				r.skipRest(depth)
+				return
+			}
 		default:
 			r.At, _ = scanScalar(r.Src, r.At)
 		}
@@ -88,3 +94,14 @@ func (r *Reader) Skip() {
 		}
 	}
 }
+
+// skipRest reads over what is left of a value, so many arrays and objects deep.
+//
+//go:noinline
+func (r *Reader) skipRest(depth int) {
+	var ahead blocks
+	r.At = ahead.skip(r.Src, r.At, depth)
+}
+
+// smallValue is the bytes of a value after which it is worth reading the rest by blocks: one at least.
+const smallValue = 2 * blockSize

@@ -70,6 +70,22 @@ func TestReader_Retells(t *testing.T) {
 	f(strings.Repeat(`[{"a":`, MaxDepth/2) + "0" + strings.Repeat("}]", MaxDepth/2))
 }
 
+// What is long is read over to its end, wherever in it the blocks begin that the rest is read by, and whatever comes behind.
+func TestReader_SkipsLongValues(t *testing.T) {
+	for _, text := range append(corpus, `"]}"`, `"\\\"]"`, `"`+strings.Repeat(`\\`, 70)+`"`, strings.Repeat(`[{"a":`, 20)+"0"+strings.Repeat("}]", 20)) {
+		for pad := range 2 * blockSize {
+			for _, behind := range []string{"", "]", `,"]`, strings.Repeat(" ", 5*blockSize) + "[}"} {
+				value := "[" + strings.Repeat("1,", smallValue/2-blockSize/2) + strings.Repeat(" ", pad) + text + `,{"]":[` + text + `],"a" : "{"},` + text + "]"
+				r := Reader{Src: []byte("[0," + value + behind), At: 3}
+				want, code := ScanValue(r.Src, 3)
+				if r.Skip(); r.At != want || want != 3+len(value) || code != OK {
+					t.Fatalf("%s: skipped to %d, want %d, %v", r.Src, r.At, want, code)
+				}
+			}
+		}
+	}
+}
+
 // Enter leaves what is no such container to be read otherwise.
 func TestReader_Enter(t *testing.T) {
 	for _, src := range []string{` 1 `, ` "{" `, ` null`, ` {"a":[1]}`, ` [{"a":1}]`} {
