@@ -64,3 +64,16 @@ func TestRoute_HashKnown(t *testing.T) {
 		}
 	}
 }
+
+func TestShardOf(t *testing.T) {
+	const seed = 20261127
+	random := rand.New(rand.NewPCG(seed, 1))
+	for shards := 1; shards < 300; shards++ {
+		for range 20 {
+			hash := random.Uint64()
+			if got, want := shardOf(hash, shards), int(hash%uint64(shards)); got != want {
+				t.Fatalf("%x of %d shards: %d, want %d", hash, shards, got, want)
+			}
+		}
+	}
+}

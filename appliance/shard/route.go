@@ -93,7 +93,7 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 		case t.to > 0:
 			log = topic.logs[t.to-1]
 		case r.Key != nil:
-			log = topic.logs[t.hashOf(r)%uint64(len(topic.logs))]
+			log = topic.logs[shardOf(t.hashOf(r), len(topic.logs))]
 		default:
 			if keyless == nil || keyless.topic != topic {
 				keyless = t.keyless(topic)
