@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"strings"
 	"testing"
 
 	"penstock/wire"
@@ -18,6 +19,15 @@ func BenchmarkLine(b *testing.B) {
 // carbon-relay's 500 points in protocol 2, each of a series of its own.
 func BenchmarkPickle500(b *testing.B) {
 	benchmark(b, "pickle", goldenFrame(b, "carbon_relay_500"), 500)
+}
+
+// The same with five points of each of a hundred series.
+func BenchmarkPickleGathered(b *testing.B) {
+	var points []string
+	for i := range 500 {
+		points = append(points, twoPoint(fmt.Sprintf("servers.host-%d.cpu.mode%d", i/10%10, i%10), 1790000000+i/100*10, float64(7919*i%100_000)/100))
+	}
+	benchmark(b, "pickle", []byte("\x80\x02]("+strings.Join(points, "")+"e."), 100)
 }
 
 func benchmark(b *testing.B, stream string, frame []byte, records int) {
