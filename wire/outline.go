@@ -8,7 +8,7 @@ import (
 
 // Outlines remembers the series that senders of single points name again and again: from the bytes that name one on the wire to what
 // its record is but for its points. One for each worker; the zero value is ready. Use: Begin, then Find, then Learn if that found
-// nothing, then Lay. Where a series' bytes are quicker compared than found, Expected and Met come before.
+// nothing, then Lay. Where a series' bytes are quicker compared than found, Next and Met come before.
 //
 // Senders name their series in the same order each time, so each outline has which one followed it last. That one is compared first:
 // as outlines lie in the order in which they came, a sender's lines go through memory once from its beginning to its end.
@@ -57,12 +57,6 @@ type Outline struct {
 	of   *outline
 }
 
-// Expected is what Find was once asked for.
-type Expected struct {
-	Kind       uint8
-	Name, Rest []byte
-}
-
 // Single is a point in the digits in which it was sent.
 type Single struct {
 	Time  int64  // milliseconds
@@ -81,14 +75,8 @@ func (o *Outlines) Begin(tenant []byte) {
 	}
 }
 
-// Expected is the series that followed, the last time, the one that was found or learned last. ok is false when there is none. It is
-// valid until the next Begin or Learn.
-func (o *Outlines) Expected() (e Expected, ok bool) {
-	kind, name, rest := o.Next()
-	return Expected{Kind: kind, Name: name, Rest: rest}, name != nil
-}
-
-// Next is Expected in parts; name is nil when nothing is.
+// Next is what Find would be asked for if the series comes now that followed, the last time, the one that was found or learned last; name is
+// nil when nothing is known to. It is valid until the next Begin or Learn. In parts, since such a struct would lie in memory.
 func (o *Outlines) Next() (kind uint8, name, rest []byte) {
 	if o.next == 0 {
 		return 0, nil, nil
@@ -98,7 +86,7 @@ func (o *Outlines) Next() (kind uint8, name, rest []byte) {
 	return had.kind, text[:had.name], text[had.name:][:had.rest]
 }
 
-// Met returns the outline of the series that Expected told: it has come.
+// Met returns the outline of the series that Next told: it has come.
 func (o *Outlines) Met() Outline {
 	had := &o.all[o.next-1]
 	o.last, o.next = o.next, had.next

@@ -94,13 +94,13 @@ func TestOutlines_Full(t *testing.T) {
 }
 
 // What is expected is what followed the last time; to begin anew, or with another tenant, is to expect nothing.
-func TestOutlines_Expected(t *testing.T) {
+func TestOutlines_Next(t *testing.T) {
 	var o Outlines
 	expects := func(want string) {
 		t.Helper()
 		got := ""
-		if e, ok := o.Expected(); ok {
-			got = string(e.Name) + string(e.Rest) + strconv.Itoa(int(e.Kind))
+		if kind, name, rest := o.Next(); name != nil {
+			got = string(name) + string(rest) + strconv.Itoa(int(kind))
 		}
 		if got != want {
 			t.Errorf("%q is expected, want %q", got, want)
