@@ -7,7 +7,7 @@ import (
 )
 
 // The deadlines of HTTP connections. A socket's own would cost three looks at the clock and two changes of a timer for each request; these cost
-// two stores. A watch looks at all connections a few times a second, and wakes those whose read or write has taken too long. It counts its looks,
+// two stores. A watch looks at all connections twice a second, and wakes those whose read or write has taken too long. It counts its looks,
 // between any two of which a tick passes at least: so a deadline may pass a little late, by two ticks on an idle machine, and never early.
 
 // watch is the clock of a server's deadlines.
@@ -21,7 +21,7 @@ type watch struct {
 const (
 	ticksPerLimit = 8
 	tickLeast     = 5 * time.Millisecond
-	tickMost      = 250 * time.Millisecond
+	tickMost      = 500 * time.Millisecond
 )
 
 func newWatch(times ...time.Duration) *watch {

@@ -114,7 +114,10 @@ func (s *Server) headerReceived(h *fasthttp.RequestHeader) (c fasthttp.RequestCo
 
 // ended stores what a connection left, whose goroutine ends: fasthttp leaves replies behind in its buffer when the server stops.
 func ended(c net.Conn, state fasthttp.ConnState) {
-	if cl, ok := c.(client); ok && state == fasthttp.StateClosed {
+	if state != fasthttp.StateClosed {
+		return
+	}
+	if cl, ok := c.(client); ok {
 		cl.base().settle()
 	}
 }
