@@ -21,6 +21,8 @@ type Outlines struct {
 	text      []byte  // of all: the two parts of the name, then head, tail and key
 	last      uint32  // 1 + an index into all: what was found or learned last; 0: nothing was
 	next      uint32  // the same: what followed it the last time
+	guess     uint32  // the same, or 0 when that was often wrong
+	wrong     int     // how often in a row, up to mostWrong
 	stray     outline // what was learned last and is not remembered
 	asked     uint64  // the hash of what Find was asked for last
 	strangers int     // asked for since it is full
@@ -51,6 +53,10 @@ const (
 	longestOutline   = 1 << 10 // the name's bytes counted
 )
 
+// mostWrong is how often in a row something else may come before no guess is made: to look at what does not come costs time. Whether it
+// would have been right is told without looking; once is enough.
+const mostWrong = 8
+
 // Outline is a series' record but for its points. It is valid until the next Begin; if it is not remembered, until the next Learn.
 type Outline struct {
 	text []byte // head, tail and key
@@ -70,7 +76,7 @@ func (o *Outlines) Begin(tenant []byte) {
 	if o.strangers >= mostOutlines || !bytes.Equal(tenant, o.tenant) {
 		clear(o.slots)
 		o.all, o.text, o.strangers = o.all[:0], o.text[:0], 0
-		o.last, o.next = 0, 0
+		o.last, o.next, o.guess, o.wrong = 0, 0, 0, 0
 		o.tenant = append(o.tenant[:0], tenant...)
 	}
 }
@@ -78,25 +84,29 @@ func (o *Outlines) Begin(tenant []byte) {
 // Next is what Find would be asked for if the series comes now that followed, the last time, the one that was found or learned last; name is
 // nil when nothing is known to. It is valid until the next Begin or Learn. In parts, since such a struct would lie in memory.
 func (o *Outlines) Next() (kind uint8, name, rest []byte) {
-	if o.next == 0 {
+	if o.guess == 0 {
 		return 0, nil, nil
 	}
-	had := &o.all[o.next-1]
+	had := &o.all[o.guess-1]
 	text := o.text[had.at:]
 	return had.kind, text[:had.name], text[had.name:][:had.rest]
 }
 
 // Met returns the outline of the series that Next told: it has come.
 func (o *Outlines) Met() Outline {
-	had := &o.all[o.next-1]
-	o.last, o.next = o.next, had.next
+	had := &o.all[o.guess-1]
+	o.last, o.next, o.guess, o.wrong = o.guess, had.next, had.next, 0
+	return o.outline(had)
+}
+
+func (o *Outlines) outline(had *outline) Outline {
 	return Outline{text: o.text[had.at:][int(had.name)+int(had.rest):][:had.whole], of: had}
 }
 
 // Find returns the outline of a series whose name on the wire has two parts, the second perhaps empty. kind is what else makes it
 // another series. ok is false when it is not known.
 func (o *Outlines) Find(kind uint8, name, rest []byte) (known Outline, ok bool) {
-	if o.next != 0 && o.is(&o.all[o.next-1], kind, name, rest) {
+	if o.guess != 0 && o.is(&o.all[o.guess-1], kind, name, rest) {
 		return o.Met(), true
 	}
 	o.asked = maphash.Bytes(seed, name) + uint64(kind)
@@ -112,8 +122,7 @@ func (o *Outlines) Find(kind uint8, name, rest []byte) (known Outline, ok bool) 
 			continue
 		}
 		if o.is(&o.all[o.slots[at].of-1], kind, name, rest) {
-			o.follow(o.slots[at].of)
-			return o.Met(), true
+			return o.follow(o.slots[at].of), true
 		}
 	}
 	return known, false
@@ -128,12 +137,24 @@ func (o *Outlines) is(had *outline, kind uint8, name, rest []byte) bool {
 	return string(text[:len(name)]) == string(name) && string(text[len(name):][:len(rest)]) == string(rest)
 }
 
-// follow notes that an outline follows the last one.
-func (o *Outlines) follow(of uint32) {
+// follow returns an outline that has come, and notes that it follows the last one.
+func (o *Outlines) follow(of uint32) Outline {
+	switch o.next {
+	case of:
+		o.wrong = 0
+	case 0:
+	default:
+		o.wrong = min(o.wrong+1, mostWrong)
+	}
 	if o.last != 0 {
 		o.all[o.last-1].next = of
 	}
-	o.next = of
+	had := &o.all[of-1]
+	o.last, o.next, o.guess = of, had.next, had.next
+	if o.wrong == mostWrong {
+		o.guess = 0
+	}
+	return o.outline(had)
 }
 
 // Learn makes the outline of a series that Find was just asked for in vain, and remembers it if there is room. Without a name it is
@@ -161,8 +182,7 @@ func (o *Outlines) Learn(kind uint8, name, rest []byte, m *Metric, from Source) 
 		made.kept = true
 		o.text, o.all = text, append(o.all, made)
 		o.place(uint32(o.asked))
-		o.follow(uint32(len(o.all)))
-		return o.Met()
+		return o.follow(uint32(len(o.all)))
 	}
 	o.stray = made
 	return Outline{text: text[begins:], of: &o.stray}

@@ -133,6 +133,24 @@ func TestOutlines_Next(t *testing.T) {
 	}
 }
 
+// Who names series in another order each time is not kept waiting for guesses, until one would have been right.
+func TestOutlines_Wrong(t *testing.T) {
+	var o Outlines
+	const series = 20
+	for i := range series + 1 {
+		ask(t, &o, "", strconv.Itoa(i%series), 0)
+	}
+	for i := 1; i < 3*series; i++ {
+		guess := i <= mostWrong || i > series+1
+		if _, name, _ := o.Next(); (name != nil) != guess {
+			t.Fatalf("step %d: a guess: %q", i, name)
+		}
+		if !ask(t, &o, "", strconv.Itoa(7*i%series), 0) {
+			t.Fatalf("step %d: not known", i)
+		}
+	}
+}
+
 // A batch that hashes keys is asked once for each series that is remembered, and its records have what it said.
 func TestOutlines_Hash(t *testing.T) {
 	var o Outlines
