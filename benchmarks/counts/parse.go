@@ -80,6 +80,9 @@ func parses() []stage {
 		from("graphite-pickle", "pickles of 500 points, split and parsed", "point", func(r *splitmix.Source) requests {
 			return requests{"graphite", "pickle", slices.Repeat([]string{string(pickleFrame(samples(r, 500)))}, 4), 2000, nil}
 		}),
+		from("graphite-apart", "pickles of 100 points, each of a series of its own", "point", func(r *splitmix.Source) requests {
+			return requests{"graphite", "pickle", slices.Repeat([]string{string(pickleFrame(samples(r, 100)))}, 4), 400, nil}
+		}),
 		from("splunk", "events, 300 a request", "event", func(r *splitmix.Source) requests {
 			return requests{"splunk", "/{tenant}/ingest/v1beta2/events", []string{array(samples(r, 300), splunkEvent)}, 300, nil}
 		}),

@@ -89,3 +89,50 @@ func tellFrame(p wire.Parser, frame string) string {
 	}
 	return text
 }
+
+// A point that is expected is one to its last byte: cut anywhere, or with any byte changed, a frame is what it is for a parser that
+// expects nothing.
+func TestPickle_Expected(t *testing.T) {
+	double := "G" + string(binary.BigEndian.AppendUint64(nil, math.Float64bits(12.5)))
+	stamp := "J" + string(binary.LittleEndian.AppendUint32(nil, 1790000000))
+	point := func(name, put string) string {
+		return "X" + string(binary.LittleEndian.AppendUint32(nil, uint32(len(name)))) + name + put + stamp + double + "\x86" + put + "\x86" + put
+	}
+	short := func(name string) string {
+		return "\x8c" + string(rune(len(name))) + name + "\x94" + stamp + double + "\x86\x94\x86\x94"
+	}
+	for _, frame := range []string{
+		"\x80\x02](" + point("a.b", "") + point("a.c", "q\x01") + point("a.d", "r\x00\x01\x00\x00") + point("a.b.c", "") + "e.",
+		"\x80\x04](" + short("a.b") + short("a.c") + short("a.d") + short("a.b.c") + "e.",
+	} {
+		used := open(t, Settings{Tags: NoTags}, "pickle").(*pickles)
+		for range 2 {
+			tellFrame(used, frame)
+		}
+		check := func(frame string) {
+			t.Helper()
+			used.gathers = false
+			gathering := open(t, Settings{Tags: NoTags}, "pickle").(*pickles)
+			gathering.gathers = true
+			if got, want := tellFrame(used, frame), tellFrame(gathering, frame); got != want {
+				t.Fatalf("%q makes\n%s, and gathered\n%s", frame, got, want)
+			}
+		}
+		check(frame)
+		first := strings.IndexByte(frame, '(') + 1
+		for _, marked := range []bool{false, true} {
+			value, end := used.expected(&usual{src: []byte(frame), at: first, marked: marked})
+			if (end > 0) != marked || marked && value != 12.5 {
+				t.Errorf("marked: %t: %v is expected, up to %d", marked, value, end)
+			}
+		}
+		for i := range frame {
+			check(frame[:i])
+			for _, change := range []byte{1, 2, 0x40, 0xff} {
+				other := []byte(frame)
+				other[i] ^= change
+				check(string(other))
+			}
+		}
+	}
+}

@@ -228,20 +228,21 @@ func appendThousandths(dst []byte, n int64) []byte {
 		dst, n = append(dst, '-'), -n
 	}
 	whole := uint64(n) / 1000
-	fraction := uint32(uint64(n) - 1000*whole)
+	fraction := uint64(n) - 1000*whole
 	shortest := 1
 	if whole >= 1e8 {
 		dst, whole, shortest = strconv.AppendUint(dst, whole/1e8, 10), whole%1e8, 8
 	}
-	dst = slices.Grow(dst, 8+len(".000"))
-	at := len(dst)
 	digits := eightDigits(whole)
 	skip := bits.TrailingZeros64(digits|1<<(64-8*shortest)) &^ 7 // in bits
-	binary.LittleEndian.PutUint64(dst[at:at+8], (digits|zeros)>>skip)
-	at += 8 - skip/8
 	tenths, hundredths := fraction/100, fraction/10
-	binary.LittleEndian.PutUint32(dst[at:at+4], '.'|zeros>>32&^0xff|tenths<<8|(hundredths-10*tenths)<<16|(fraction-10*hundredths)<<24)
-	at += len(".0")
+	behind := '.' | zeros>>32&^0xff | tenths<<8 | (hundredths-10*tenths)<<16 | (fraction-10*hundredths)<<24
+	dst = slices.Grow(dst, 16)
+	at := len(dst)
+	text := dst[at : at+16]
+	binary.LittleEndian.PutUint64(text, (digits|zeros)>>skip|behind<<(64-skip))
+	binary.LittleEndian.PutUint64(text[8:], behind>>skip)
+	at += 8 - skip/8 + len(".0")
 	if fraction != 100*tenths {
 		at++
 	}

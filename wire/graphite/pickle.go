@@ -15,8 +15,9 @@ type pickles struct {
 	series  wire.Series
 	points  []sent
 	apart   wire.Apart
-	gathers bool   // the last frame was not one of points that each have a series, of the usual shape: nor will the next be
-	digits  []byte // of the frame's times and values
+	gathers bool     // the last frame was not one of points that each have a series, of the usual shape: nor will the next be
+	room    [32]byte // for a value's digits
+	digits  []byte   // of the frame's times and values
 	stamp   stamp
 	machine machine
 }
