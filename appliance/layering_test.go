@@ -199,6 +199,9 @@ var nearTheMachine = map[string]string{
 	"tuning/steer_linux.go":            "a filter that chooses between sockets",
 	"tuning/measure_linux.go":          "maps, advises and syncs, and asks what it used",
 	"tuning/measure_steer_linux.go":    "SO_REUSEPORT",
+	"benchmarks/child/child.go":        "thread affinity",
+	"benchmarks/peers/apart.go":        "the same",
+	"benchmarks/peers/apart_test.go":   "the same",
 	"benchmarks/load/loop_linux.go":    "attaches a file as a disk, and ends a file system as a power cut does",
 }
 

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"penstock/benchmarks/proc"
 )
 
@@ -53,12 +55,17 @@ var starting = sync.OnceValue(func() chan<- func() {
 	return todo
 })
 
-// fromOneThread starts a child. Pdeathsig is when the thread that started it ends, not the process, and a thread ends with a goroutine that
+// fromOneThread starts a child, or sets what children have from that thread. Pdeathsig is when the thread that started it ends, not the process, and a thread ends with a goroutine that
 // had locked it for good, as those of load's open loop: so all children are started by one thread, which does nothing else.
 func fromOneThread(start func() error) error {
 	done := make(chan error)
 	starting() <- func() { done <- start() }
 	return <-done
+}
+
+// Confine has the children that are started from now on run on these CPUs only.
+func Confine(to *unix.CPUSet) error {
+	return fromOneThread(func() error { return os.NewSyscallError("sched_setaffinity", unix.SchedSetaffinity(0, to)) })
 }
 
 // PID is the process's number.

@@ -32,6 +32,7 @@ type cell struct {
 	grow  load          // how those are sent; nil: as the others
 	count int64         // units measured
 	rest  time.Duration // before the server starts
+	apart bool          // the server has a CPU of its own
 	start start
 	load  func(b *bench, s *server, units int64) (tally, error)
 	least time.Duration // to wait after the load, for servers that put work off for so long
@@ -71,6 +72,13 @@ func (b *bench) run(c *cell) figure {
 func (b *bench) measure(c *cell) (f figure, err error) {
 	if err := b.lacks[c.tool]; err != nil {
 		return f, fmt.Errorf("%s is not there: %w", c.tool, err)
+	}
+	if c.apart {
+		back, err := apart()
+		if err != nil {
+			return f, err
+		}
+		defer back()
 	}
 	time.Sleep(c.rest / time.Duration(b.scale))
 	s, err := c.start(b)

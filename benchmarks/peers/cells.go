@@ -7,8 +7,8 @@ import (
 
 const (
 	million = 1_000_000
-	// warmEvents is 300 MB: the segments of two shards have grown to their full size then.
-	warmEvents = 1_500_000
+	// warmEvents is 750 MB: what the logs of two shards keep in memory is there then, and what comes next gets the pages that they give back.
+	warmEvents = 3_500_000
 	// samplesMade is how many samples there are; they are sent again and again where more are asked for.
 	samplesMade = 2 * million
 	// seriesWarm is two samples of each series, so that a server which indexes series knows them.
@@ -97,8 +97,12 @@ var cells = []cell{
 
 	{name: "2 single bare", tool: "bare", what: "fasthttp that answers 202", unit: "event", warm: 30_000, count: 250_000, start: bare, load: requests(singles, 32, 1)},
 	{name: "2 single log", what: "ours, --ack log", unit: "event", warm: warmEvents, grow: allBatches, count: 250_000, start: ours(addEvents, "--ack", "log"), load: requests(singles, 32, 1)},
+	{name: "2 single bare apart", tool: "bare", what: "fasthttp that answers 202, on a CPU of its own", unit: "event", warm: 30_000, count: 250_000, start: bare, load: requests(singles, 32, 1), apart: true},
+	{name: "2 single log apart", what: "ours, --ack log, on a CPU of its own", unit: "event", warm: warmEvents, grow: allBatches, count: 250_000, start: ours(addEvents, "--ack", "log"), load: requests(singles, 32, 1), apart: true},
 	{name: "2 x16 bare", tool: "bare", what: "fasthttp that answers 202, ×16 pipelined", unit: "event", warm: 100_000, count: million, start: bare, load: requests(singles, 32, 16)},
 	{name: "2 x16 log", what: "ours, --ack log, ×16 pipelined", unit: "event", warm: warmEvents, grow: allBatches, count: million, start: ours(addEvents, "--ack", "log"), load: requests(singles, 32, 16)},
+	{name: "2 x16 bare apart", tool: "bare", what: "fasthttp that answers 202, ×16 pipelined, on a CPU of its own", unit: "event", warm: 100_000, count: million, start: bare, load: requests(singles, 32, 16), apart: true},
+	{name: "2 x16 log apart", what: "ours, --ack log, ×16 pipelined, on a CPU of its own", unit: "event", warm: warmEvents, grow: allBatches, count: million, start: ours(addEvents, "--ack", "log"), load: requests(singles, 32, 16), apart: true},
 	{name: "2 256 bare", tool: "bare", what: "fasthttp that answers 202, 256 connections", unit: "event", warm: 30_000, count: 250_000, start: bare, load: requests(singles, 256, 1)},
 	{name: "2 256 disk", what: "ours, --ack disk, 256 connections", unit: "event", warm: warmEvents, grow: allBatches, count: 200_000, start: ours(addEvents, "--ack", "disk"), load: requests(singles, 256, 1)},
 

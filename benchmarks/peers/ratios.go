@@ -26,8 +26,10 @@ var ratios = []ratio{
 	{name: "1 batch: log fresh ÷ bare", over: "1 batch log fresh", under: "1 batch bare", note: "Ours from an empty directory, after nine idle seconds: segments that still grow, and memory that a virtual machine has to get back from its host, which is most of it."},
 	{name: "1 batch: disk fresh ÷ bare", over: "1 batch disk fresh", under: "1 batch bare", note: "As before, synced."},
 
-	{name: "2 single: log ÷ bare", over: "2 single log", under: "2 single bare", must: 1.25, stretch: 1.15, note: "Bare keeps nothing. 32 connections, a request and a reply at a time: most of it is the kernel's."},
-	{name: "2 ×16: log ÷ bare", over: "2 x16 log", under: "2 x16 bare", must: 1.5, stretch: 1.25, note: "Bare keeps nothing. 32 connections, sixteen requests a write."},
+	{name: "2 single: log ÷ bare", over: "2 single log apart", under: "2 single bare apart", must: 1.25, stretch: 1.15, note: "Bare keeps nothing. 32 connections, a request and a reply at a time: most of it is the kernel's. Server and client have a CPU each."},
+	{name: "2 ×16: log ÷ bare", over: "2 x16 log apart", under: "2 x16 bare apart", must: 1.5, stretch: 1.25, note: "Bare keeps nothing. 32 connections, sixteen requests a write. Server and client have a CPU each."},
+	{name: "2 single: log ÷ bare, CPUs shared", over: "2 single log", under: "2 single bare", note: "As before, server and client sharing two CPUs: who is slower is pushed off its CPU more often by clients that it wakes."},
+	{name: "2 ×16: log ÷ bare, CPUs shared", over: "2 x16 log", under: "2 x16 bare", note: "The same, sixteen requests a write."},
 	{name: "2 256: disk ÷ bare", over: "2 256 disk", under: "2 256 bare", must: 2, stretch: 1.6, note: "Bare keeps nothing; ours syncs before each reply. 256 connections."},
 
 	{name: "3 put: VictoriaMetrics ÷ ours", over: "3 put VictoriaMetrics", under: "3 put ours", must: 6, stretch: 8, atLeast: true, note: queried},
