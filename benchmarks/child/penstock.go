@@ -66,22 +66,27 @@ func (s *Penstock) Address(listener string) string {
 	return at
 }
 
-// Stored is how many records of a wire it has taken since it started. One that was rejected is an error.
+// Stored is how many records of a wire it has taken since it started. One that was rejected is an error, unless its sender was told to come
+// again: then whoever compares sees whether it did.
 func (s *Penstock) Stored(wire string) (int64, error) {
 	text, err := Get(s.Admin + "/v1/ledger")
 	if err != nil {
 		return 0, err
 	}
 	var all struct {
-		Wires map[string]struct{ Stored, Rejected int64 }
+		Wires map[string]struct {
+			Stored, Rejected int64
+			RejectedBy       map[string]int64 `json:"rejected_by"`
+		}
 	}
 	if err := json.Unmarshal(text, &all); err != nil {
 		return 0, err
 	}
-	if n := all.Wires[wire].Rejected; n > 0 {
+	account := all.Wires[wire]
+	if n := account.Rejected - account.RejectedBy["busy"]; n > 0 {
 		return 0, fmt.Errorf("%d were rejected", n)
 	}
-	return all.Wires[wire].Stored, nil
+	return account.Stored, nil
 }
 
 // Keyed makes a topic whose events say in a column to which shard they belong.
