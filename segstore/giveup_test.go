@@ -2,6 +2,7 @@ package segstore
 
 import (
 	"errors"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -415,5 +416,31 @@ func TestFullLogIsClosed(t *testing.T) {
 	f.must(f.Close())
 	if f.Full() || f.Trouble() != nil {
 		t.Errorf("closed, and still full: %v", f.Trouble())
+	}
+}
+
+// A segment that was cut to its batches, but not marked as whole since the sync behind that failed, may have to be looked through all the same:
+// up to its end, as behind that there may be no page.
+func TestNothingIsReadBehindACutFile(t *testing.T) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	for short := range int64(BatchOverhead) + 1 { // bytes from the batches' end to the page's
+		f := openLog(t, nil, testOptions())
+		size := 2*pageBytes - short - BatchOverhead - RecordOverhead
+		for BatchOverhead+int64(putRecord(make([]byte, size+RecordOverhead), 0, 0, nil, nil, make([]byte, size), nil)) < 2*pageBytes-short {
+			size++
+		}
+		f.must(f.Reserve(size + RecordOverhead))
+		f.Append(nil, make([]byte, size), 5)
+		f.Commit()
+		s := f.active
+		if f.pos != 2*pageBytes-short {
+			t.Fatalf("the batch ends at %d", f.pos)
+		}
+		f.must(f.roll(BatchOverhead))
+		f.must(s.file.Truncate(trimmedSize(s.end.Load())))
+		if got := s.positionOf(s.next); got != s.end.Load() {
+			t.Errorf("%d bytes before a page's end: what follows would stand at %d, not %d", short, got, s.end.Load())
+		}
+		f.must(f.Close())
 	}
 }

@@ -215,10 +215,11 @@ func (l *Log) setAside(s *segment) {
 	s.unpin()                                       // the writer's pin
 }
 
-// positionOf is where the batch with that base offset begins, or would. The caller knows that offset is a batch's boundary.
+// positionOf is where the batch with that base offset begins, or would. The caller knows that offset is a batch's boundary, and that the segment is
+// sealed: behind its end there may be no file any more.
 func (s *segment) positionOf(offset int64) int64 {
 	pos := s.index.floor(offset)
-	for pos+BatchOverhead <= s.capacity {
+	for pos+BatchOverhead <= s.size() {
 		h := readHeader(s.data[pos:])
 		if h.magic != magic || h.base >= offset {
 			break
