@@ -97,13 +97,12 @@ func readBytes(src []byte) (b, rest []byte, ok bool) {
 // putRecord writes one record to dst and returns its size. dst has room for key, value, headers and RecordOverhead, and for IDOverhead when
 // there is an id.
 func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value, headers []byte) int {
-	keyLength, valueLength := int64(len(key)), int64(len(value))
-	if key == nil {
-		keyLength = -1
+	if id == nil && headers == nil {
+		if n := putUsual(dst, timeDelta, offsetDelta, key, value); n > 0 {
+			return n
+		}
 	}
-	if value == nil {
-		valueLength = -1
-	}
+	keyLength, valueLength := lengthOf(key), lengthOf(value)
 	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) +
 		varintSize(keyLength) + len(key) + varintSize(valueLength) + len(value) + headersSize(id, headers)
 	n := binary.PutVarint(dst, int64(size))
@@ -118,9 +117,62 @@ func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value, hea
 	return n + putHeaders(dst[n:], id, headers)
 }
 
+// lengthOf is what stands before a key or value.
+func lengthOf(b []byte) int64 {
+	if b == nil {
+		return -1
+	}
+	return int64(len(b))
+}
+
+// usualBelow is what fits in a varint of two bytes, as zigzag has it.
+const usualBelow = 1 << 14
+
+// putUsual is putRecord for a record with neither ID nor headers, all of whose varints have one byte or two: those before the key are put
+// together in a word and stored at once, which is a quarter of the work. 0: it is another record.
+func putUsual(dst []byte, timeDelta, offsetDelta int64, key, value []byte) int {
+	time, offset, keyLength, valueLength := zigzag(timeDelta), zigzag(offsetDelta), zigzag(lengthOf(key)), zigzag(lengthOf(value))
+	if time|offset|keyLength|valueLength >= usualBelow {
+		return 0
+	}
+	head, bits := uint64(0), uint64(8) // attributes
+	v, n := usualVarint(time)
+	head, bits = head|v<<(bits&63), bits+n
+	v, n = usualVarint(offset)
+	head, bits = head|v<<(bits&63), bits+n
+	v, n = usualVarint(keyLength)
+	head, bits = head|v<<(bits&63), bits+n
+	before, valueVarint, valueBits := int(bits/8), uint64(0), uint64(0)
+	valueVarint, valueBits = usualVarint(valueLength)
+	size := before + len(key) + int(valueBits/8) + len(value) + 1
+	if size >= usualBelow/2 {
+		return 0
+	}
+	v, n = usualVarint(uint64(size) << 1)
+	at := int(n / 8)
+	binary.LittleEndian.PutUint64(dst, v)
+	binary.LittleEndian.PutUint64(dst[at:], head)
+	at += before
+	at += copy(dst[at:], key)
+	binary.LittleEndian.PutUint16(dst[at:], uint16(valueVarint))
+	at += int(valueBits / 8)
+	at += copy(dst[at:], value)
+	dst[at] = 0 // headers
+	return at + 1
+}
+
+func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }
+
+// usualVarint is the varint of what is below usualBelow, and its bits.
+func usualVarint(u uint64) (varint, bits uint64) {
+	if u < 0x80 {
+		return u, 8
+	}
+	return u&0x7f | 0x80 | u<<1&0x7f00, 16
+}
+
 func varintSize(v int64) int {
-	u := uint64(v)<<1 ^ uint64(v>>63)
-	n := 1
+	n, u := 1, zigzag(v)
 	for u >= 0x80 {
 		u >>= 7
 		n++

@@ -3,6 +3,7 @@ package segstore
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 	"testing"
@@ -23,7 +24,7 @@ func TestRecordRoundTrip(t *testing.T) {
 						}
 						b := bytes.Repeat([]byte{0xee}, room+8)
 						n := putRecord(b[:room], time, offset, id, key, value, nil)
-						if n > room || !bytes.Equal(b[n:], bytes.Repeat([]byte{0xee}, room+8-n)) {
+						if n > room || !bytes.Equal(b[room:], bytes.Repeat([]byte{0xee}, 8)) {
 							t.Fatalf("it took %d bytes of %d, or wrote behind them", n, room)
 						}
 						records := Records{rest: b[:n], base: 100, baseTime: 0, left: 1}
@@ -105,5 +106,50 @@ func TestRecordsThatAreNone(t *testing.T) {
 	key, rest, ok := readBytes(slices.Concat(varint(2), []byte("abc")))
 	if !ok || string(key) != "ab" || cap(key) != 2 || string(rest) != "c" {
 		t.Errorf("%q of room for %d, then %q", key, cap(key), rest)
+	}
+}
+
+// The short way of laying a record lays the same bytes, with every length and number that is about as large as it takes.
+func TestUsualRecordsAreLaidAsAllAre(t *testing.T) {
+	numbers := []int64{0, 1, -1, 63, 64, -64, -65, 8190, 8191, 8192, -8192, -8193, 1 << 40, math.MinInt64}
+	lengths := []int{-1, 0, 1, 62, 63, 64, 65, 200, 8100, 8191, 8192, 20_000}
+	for short := range 40 {
+		lengths = append(lengths, 8192-short)
+	}
+	of := func(length int, text byte) []byte {
+		if length < 0 {
+			return nil
+		}
+		return bytes.Repeat([]byte{text}, length)
+	}
+	laid := make([]byte, 41_000)
+	usual := 0
+	for _, time := range numbers {
+		for _, offset := range []int64{0, 63, 64, 8191, 8192, math.MaxInt32} {
+			for _, keyLength := range lengths[:12] {
+				for _, valueLength := range lengths {
+					key, value := of(keyLength, 'k'), of(valueLength, 'v')
+					body := binary.AppendVarint([]byte{0}, time)
+					body = binary.AppendVarint(body, offset)
+					body = append(binary.AppendVarint(body, int64(keyLength)), key...)
+					body = append(binary.AppendVarint(body, int64(valueLength)), value...)
+					body = append(body, 0)
+					want := append(binary.AppendVarint(nil, int64(len(body))), body...)
+					what := fmt.Sprintf("time %d, offset %d, a key of %d bytes, a value of %d", time, offset, keyLength, valueLength)
+					if n := putUsual(laid, time, offset, key, value); n > 0 {
+						usual++
+						if !bytes.Equal(laid[:n], want) {
+							t.Fatalf("%s: %d bytes that begin with %x, want %d that begin with %x", what, n, laid[:min(n, 16)], len(want), want[:min(len(want), 16)])
+						}
+					}
+					if n := putRecord(laid, time, offset, nil, key, value, nil); !bytes.Equal(laid[:n], want) {
+						t.Fatalf("%s: %d bytes, want %d", what, n, len(want))
+					}
+				}
+			}
+		}
+	}
+	if usual < 1000 {
+		t.Errorf("only %d were usual", usual)
 	}
 }

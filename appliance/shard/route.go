@@ -2,6 +2,7 @@ package shard
 
 import (
 	"bytes"
+	"slices"
 
 	"penstock/ring"
 	"penstock/segstore"
@@ -61,10 +62,64 @@ func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 // divide finds each record's share and sizes the shares. Records that are there already have none.
 func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 	t.round++
+	t.of = slices.Grow(t.of, len(records))[:len(records)]
+	alike, keyless, err := t.divideAlike(records)
+	if err == nil && alike < len(records) {
+		err = t.divideOthers(records, alike, keyless, ack)
+	}
+	if err != nil {
+		return err
+	}
+	t.parts = t.parts[:0]
+	for i := range t.shares {
+		sh := &t.shares[i]
+		if sh.log.log.Full() {
+			t.set.refusedFull.Add(1)
+			return ErrFull
+		}
+		if sh.frame > sh.log.writer.ring.MaxFrame() {
+			return ErrTooLarge
+		}
+		t.parts = append(t.parts, ring.Part{Ring: sh.log.writer.ring, Size: sh.frame})
+	}
+	return nil
+}
+
+// divideAlike is for the records that a request begins with, often all, that are of one topic and have nothing but their value: they go
+// together, to the log that it returns, and are sized at once.
+func (t *Ticket) divideAlike(records []wire.Record) (n int, keyless *logState, err error) {
+	name, bytes := records[0].Topic, 0
+	for ; n < len(records); n++ {
+		r := &records[n]
+		if r.Key != nil || r.ID != nil || r.Headers != nil || len(r.Topic) == 0 || len(r.Topic) != len(name) || &r.Topic[0] != &name[0] {
+			break
+		}
+		bytes += len(r.Value)
+	}
+	if n == 0 || t.to > 0 {
+		return 0, nil, nil
+	}
+	topic, err := t.set.topicFor(name)
+	if err != nil {
+		return 0, nil, err
+	}
+	keyless = t.keyless(topic)
+	at := t.shareOf(keyless)
+	for i := range t.of[:n] {
+		t.of[i] = at
+	}
+	sh := &t.shares[at]
+	sh.count += n
+	sh.frame += bytes + n*recordHead
+	sh.bound += bytes + n*segstore.RecordOverhead
+	return n, keyless, nil
+}
+
+// divideOthers is for the records from the one on that begins them. keyless is where those without a key already go, or nil.
+func (t *Ticket) divideOthers(records []wire.Record, begins int, keyless *logState, ack Ack) error {
 	now := int64(0)
 	var topic *Topic
-	var keyless *logState
-	for i := range records {
+	for i := begins; i < len(records); i++ {
 		r := &records[i]
 		if topic == nil || !bytes.Equal(topic.nameBytes, r.Topic) {
 			var err error
@@ -81,7 +136,7 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 			case idUnderWay:
 				return ErrUnderWay
 			case idRepeated:
-				t.of = append(t.of, noShare)
+				t.of[i] = noShare
 				t.repeated++
 				continue
 			}
@@ -101,7 +156,7 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 			log = keyless
 		}
 		at := t.shareOf(log)
-		t.of = append(t.of, at)
+		t.of[i] = at
 		sh := &t.shares[at]
 		sh.count++
 		sh.frame += frameBytes(r)
@@ -111,18 +166,6 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 			sh.frame += len(segstore.ID{})
 			sh.bound += segstore.IDOverhead
 		}
-	}
-	t.parts = t.parts[:0]
-	for i := range t.shares {
-		sh := &t.shares[i]
-		if sh.log.log.Full() {
-			t.set.refusedFull.Add(1)
-			return ErrFull
-		}
-		if sh.frame > sh.log.writer.ring.MaxFrame() {
-			return ErrTooLarge
-		}
-		t.parts = append(t.parts, ring.Part{Ring: sh.log.writer.ring, Size: sh.frame})
 	}
 	return nil
 }

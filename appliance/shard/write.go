@@ -43,12 +43,12 @@ func (t *Ticket) write(records []wire.Record, ack Ack) {
 	defer steady()
 	t.wait.makeSpans(len(t.shares))
 	t.arm(len(t.shares))
-	ids := t.ids
+	ids, of, shares := t.ids, t.of[:len(records)], t.shares
 	for i := range records {
-		if t.of[i] == noShare {
+		if of[i] == noShare {
 			continue
 		}
-		r, sh := &records[i], &t.shares[t.of[i]]
+		r, sh := &records[i], &shares[of[i]]
 		var id *segstore.ID
 		if len(ids) > 0 && r.ID != nil {
 			id, ids = &ids[0].id, ids[1:]

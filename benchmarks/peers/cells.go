@@ -7,8 +7,9 @@ import (
 
 const (
 	million = 1_000_000
-	// warmEvents is 750 MB: what the logs of two shards keep in memory is there then, and what comes next gets the pages that they give back.
-	warmEvents = 3_500_000
+	// warmEvents is 1.3 GB, and so are the samples that warm a log: until then its page cache grows, by what two shards keep of it and what is not yet
+	// written back, and a page is new memory; from then on what comes next gets the pages that were given back.
+	warmEvents = 6_000_000
 	// samplesMade is how many samples there are; they are sent again and again where more are asked for.
 	samplesMade = 2 * million
 	// seriesWarm is two samples of each series, so that a server which indexes series knows them.
@@ -106,13 +107,13 @@ var cells = []cell{
 	{name: "2 256 bare", tool: "bare", what: "fasthttp that answers 202, 256 connections", unit: "event", warm: 30_000, count: 250_000, start: bare, load: requests(singles, 256, 1)},
 	{name: "2 256 disk", what: "ours, --ack disk, 256 connections", unit: "event", warm: warmEvents, grow: allBatches, count: 200_000, start: ours(addEvents, "--ack", "disk"), load: requests(singles, 256, 1)},
 
-	{name: "3 put ours", what: "ours, telnet put", unit: "sample", warm: 2 * million, count: 8 * million, start: ours(telnetDoor, "--ack", "log"), load: stream("put", puts)},
+	{name: "3 put ours", what: "ours, telnet put", unit: "sample", warm: 5 * million, count: 8 * million, start: ours(telnetDoor, "--ack", "log"), load: stream("put", puts)},
 	{name: "3 put VictoriaMetrics", tool: "victoria-metrics", what: "VictoriaMetrics, telnet put", unit: "sample", warm: seriesWarm, count: 2 * million, start: victoria("opentsdb"), load: stream("put", puts), least: victoriaFlush},
-	{name: "3 graphite ours", what: "ours, Graphite lines", unit: "sample", warm: 2 * million, count: 8 * million, start: ours(lineDoor, "--ack", "log", "--graphite-tags", "graphite"), load: stream("graphite", graphite)},
+	{name: "3 graphite ours", what: "ours, Graphite lines", unit: "sample", warm: 5 * million, count: 8 * million, start: ours(lineDoor, "--ack", "log", "--graphite-tags", "graphite"), load: stream("graphite", graphite)},
 	{name: "3 graphite VictoriaMetrics", tool: "victoria-metrics", what: "VictoriaMetrics, Graphite lines", unit: "sample", warm: seriesWarm, count: 2 * million, start: victoria("graphite"), load: stream("graphite", graphite), least: victoriaFlush},
 	{name: "3 graphite relay", tool: "carbon-c-relay", what: "carbon-c-relay, Graphite lines to a file", unit: "sample", warm: seriesWarm, count: million, start: relay, load: stream("graphite", graphite)},
-	{name: "3 pickle ours", what: "ours, Graphite pickles", unit: "sample", warm: 2 * million, count: 8 * million, start: ours(pickleDoor, "--ack", "log", "--graphite-tags", "graphite"), load: stream("pickle", pickles)},
-	{name: "3 json ours", what: "ours, KairosDB's REST", unit: "sample", warm: million, count: 4 * million, start: ours(restDoor, "--ack", "log"), load: requests(kairosPoints, 8, 1)},
+	{name: "3 pickle ours", what: "ours, Graphite pickles", unit: "sample", warm: 5 * million, count: 8 * million, start: ours(pickleDoor, "--ack", "log", "--graphite-tags", "graphite"), load: stream("pickle", pickles)},
+	{name: "3 json ours", what: "ours, KairosDB's REST", unit: "sample", warm: 4 * million, count: 4 * million, start: ours(restDoor, "--ack", "log"), load: requests(kairosPoints, 8, 1)},
 	{name: "3 json VictoriaMetrics", tool: "victoria-metrics", what: "VictoriaMetrics, OpenTSDB's /api/put", unit: "sample", warm: seriesWarm, count: 2 * million, start: victoria("opentsdbHTTP"), load: requests(opentsdbPoints, 8, 1), least: victoriaFlush},
 
 	{name: "4 batch NATS", tool: "nats-server", what: "NATS JetStream, sync_interval always, 320 events a message", unit: "event", warm: 200_000, count: 2 * million, start: nats(perRequest), load: publish(perRequest)},
