@@ -86,9 +86,10 @@ func (y *syncer) run() {
 }
 
 // A sync costs what it costs, for all who share it. A crowd is how many waited for the last one, and came while it ran: when it is large most of it will be
-// back soon, and is worth waiting for; but not for longer than the last sync took, so that nobody waits for much more than twice a sync.
+// back soon, and is worth waiting for; but not for longer than the last sync took, so that nobody waits for much more than twice a sync. Three are a
+// crowd: where the processors are busy, those who would wait are still on their way, and syncs for two at a time keep them there.
 const (
-	largeCrowd  = 8
+	largeCrowd  = 3
 	longestWait = time.Millisecond
 )
 
