@@ -88,15 +88,18 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 // divideAlike is for the records that a request begins with, often all, that are of one topic and have nothing but their value: they go
 // together, to the log that it returns, and are sized at once.
 func (t *Ticket) divideAlike(records []wire.Record) (n int, keyless *logState, err error) {
-	name, bytes := records[0].Topic, 0
+	if t.to > 0 {
+		return 0, nil, nil
+	}
+	name, size := records[0].Topic, 0
 	for ; n < len(records); n++ {
 		r := &records[n]
 		if r.Key != nil || r.ID != nil || r.Headers != nil || len(r.Topic) == 0 || len(r.Topic) != len(name) || &r.Topic[0] != &name[0] {
 			break
 		}
-		bytes += len(r.Value)
+		size += len(r.Value)
 	}
-	if n == 0 || t.to > 0 {
+	if n == 0 {
 		return 0, nil, nil
 	}
 	topic, err := t.set.topicFor(name)
@@ -110,8 +113,8 @@ func (t *Ticket) divideAlike(records []wire.Record) (n int, keyless *logState, e
 	}
 	sh := &t.shares[at]
 	sh.count += n
-	sh.frame += bytes + n*recordHead
-	sh.bound += bytes + n*segstore.RecordOverhead
+	sh.frame += size + n*recordHead
+	sh.bound += size + n*segstore.RecordOverhead
 	return n, keyless, nil
 }
 
