@@ -52,15 +52,15 @@ func TestStreamAllocations(t *testing.T) {
 	}
 }
 
-// usualAllocs is what f allocates at the median of twenty times five runs: a segment begins, is readied and is finished in a few of them, and the
-// keeper looks at the disk in some, each of which is not free; but most of a hundred exchanges of ten thousand lines are spared it.
+// usualAllocs is what three of four of a hundred runs of f allocate at most. A segment begins, is readied and is finished in a few of them, and the keeper
+// looks at the disk in some, each of which is not free; most exchanges of ten thousand lines are spared it.
 func usualAllocs(f func()) float64 {
-	var all [20]float64
+	var all [100]float64
 	for i := range all {
-		all[i] = testing.AllocsPerRun(5, f)
+		all[i] = testing.AllocsPerRun(1, f)
 	}
 	slices.Sort(all[:])
-	return all[len(all)/2]
+	return all[len(all)*3/4]
 }
 
 func TestDatagramAllocations(t *testing.T) {
