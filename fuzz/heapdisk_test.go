@@ -1,6 +1,7 @@
 package fuzz
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
@@ -97,6 +98,11 @@ func (f *heapFile) WriteAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	return copy(f.data[off:], p), nil
+}
+
+func (f *heapFile) WriteZeroing(p []byte, zeros int, off int64) error {
+	_, err := f.WriteAt(append(bytes.Clone(p), make([]byte, zeros)...), off)
+	return err
 }
 
 func (f *heapFile) Allocate(size int64) error {

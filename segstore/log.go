@@ -53,9 +53,9 @@ type Log struct {
 
 	// The writer's own.
 	active *segment // nil until the first record, and after a clean start
-	open   openBatch
-	pos    int64 // end of the last closed batch in the active segment
-	next   int64 // offset of the next record
+	open   Draft    // goes to the active segment when it is closed
+	pos    int64    // end of the last closed batch in the active segment
+	next   int64    // offset of the next record
 	epoch  int32
 	astray bool // a segment could not be named for sure: it may stand behind the active one, or in its place
 
@@ -82,15 +82,6 @@ type Log struct {
 	syncState
 	waiters
 	idBlocks
-}
-
-// openBatch is the batch being laid. It goes to the active segment when it is closed. count 0: none is open.
-type openBatch struct {
-	bytes    []byte // room for its head, and its records; nil: none was reserved
-	base     int64
-	baseTime int64
-	maxTime  int64
-	count    int32
 }
 
 // First is the oldest offset kept; Next when nothing is. While what could not be synced is being given up, the segments may begin
@@ -146,6 +137,16 @@ func (l *Log) Held() int64 { return l.held.bytes() }
 // that follow land in one batch: after a crash they are all there or none is. It may close the open batch and begin a segment.
 // Errors: ErrFull, ErrClosed, or what the disk said.
 func (l *Log) Reserve(n int64) error {
+	l.bound(n)
+	if err := l.makeRoom(n); err != nil {
+		return err
+	}
+	l.stage(int(n))
+	return nil
+}
+
+// makeRoom makes sure that records that take n bytes fit the active segment, behind those of the open batch.
+func (l *Log) makeRoom(n int64) error {
 	if l.closed.Load() {
 		return ErrClosed
 	}
@@ -157,14 +158,10 @@ func (l *Log) Reserve(n int64) error {
 			return err
 		}
 	}
-	l.bound(n)
 	if l.astray || !l.fits(n) {
 		l.Commit()
-		if err := l.roll(n + BatchOverhead); err != nil {
-			return err
-		}
+		return l.roll(n + BatchOverhead)
 	}
-	l.stage(int(n))
 	return nil
 }
 
@@ -186,17 +183,7 @@ func (l *Log) AppendWithID(id *ID, key, value []byte, ms int64) (offset int64) {
 // AppendRecord is Append for a record that may have an ID, and headers: as Kafka lays them out, their count first. They take their length more
 // room. What is nil it has not.
 func (l *Log) AppendRecord(id *ID, key, value, headers []byte, ms int64) (offset int64) {
-	if id != nil {
-		l.active.ids.Store(l.active.ids.Load() + 1)
-	}
-	b := &l.open
-	if b.count == 0 {
-		b.base, b.baseTime, b.maxTime = l.next, ms, ms
-	}
-	at := len(b.bytes)
-	b.bytes = b.bytes[:at+putRecord(b.bytes[at:cap(b.bytes)], ms-b.baseTime, int64(b.count), id, key, value, headers)]
-	b.count++
-	b.maxTime = max(b.maxTime, ms)
+	l.open.Append(id, key, value, headers, ms)
 	l.next++
 	return l.next - 1
 }
@@ -207,15 +194,25 @@ func (l *Log) Commit() (closed bool) {
 	if b.count == 0 {
 		return false
 	}
+	l.put(b)
+	l.o.Stages.give(b.bytes)
+	b.bytes, b.count, b.ids = nil, 0, 0
+	return true
+}
+
+// put closes a batch whose records are the last ones before next, and publishes it.
+func (l *Log) put(b *Draft) {
 	s := l.active
-	sealBatch(b.bytes, &header{base: b.base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})
-	s.place(b.bytes, l.pos, l.o.padLeast())
-	s.index.add(indexEntry{offset: b.base, position: l.pos, maxTime: s.maxTime})
+	base := l.next - int64(b.count)
+	sealBatch(b.bytes, &header{base: base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})
+	s.place(b.bytes, l.pos, l.o.padding())
+	s.index.add(indexEntry{offset: base, position: l.pos, maxTime: s.maxTime})
 	s.maxTime = max(s.maxTime, b.maxTime)
 	s.newest = l.o.Now()
+	if b.ids > 0 {
+		s.ids.Add(b.ids)
+	}
 	l.pos += int64(len(b.bytes))
-	l.o.Stages.give(b.bytes)
-	b.bytes, b.count = nil, 0
 	s.filled.Store(l.pos)
 	l.written.Store(l.next)
 	if !l.o.ReadSynced {
@@ -225,7 +222,6 @@ func (l *Log) Commit() (closed bool) {
 		l.wantNew.Store(true)
 		l.callBackground()
 	}
-	return true
 }
 
 func (l *Log) callBackground() {

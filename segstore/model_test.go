@@ -16,10 +16,11 @@ type model struct {
 	*fixture
 	rt *rapid.T
 
-	next   int64           // offset of the next record
-	closed int64           // of the open batch's first record
-	synced int64           // what Sync has said yes to
-	first  int64           // retention has taken what is before it
+	next   int64 // offset of the next record
+	closed int64 // of the open batch's first record
+	synced int64 // what Sync has said yes to
+	first  int64 // retention has taken what is before it
+	drafts Drafts
 	starts map[int64]bool  // offsets where batches begin
 	ages   map[int64]int64 // retention time by batch
 
@@ -53,7 +54,7 @@ func TestModel(t *testing.T) {
 				m.fixture = &fixture{TB: t, disk: disk.NewMem(), dir: "/clicks-0", options: o, now: 1000}
 				m.open()
 				actions := map[string]func(*rapid.T){
-					"append": m.appendSome, "append big": m.appendBig, "commit": m.commit, "sync": m.sync, "background": m.background, "close": m.closeClean,
+					"append": m.appendSome, "append big": m.appendBig, "place": m.place, "commit": m.commit, "sync": m.sync, "background": m.background, "close": m.closeClean,
 					"kill": m.kill, "power cut": m.powerCut, "retire": m.retire, "drop": m.drop, "roll": m.roll, "read": m.readSome,
 					"search": m.search, "": m.check,
 				}
@@ -108,6 +109,32 @@ func (m *model) open0() bool { return m.Log.open.count == 0 }
 
 func (m *model) appendSome(t *rapid.T) { m.appendRecords(rapid.Int64Range(1, 60).Draw(t, "records")) }
 func (m *model) appendBig(t *rapid.T)  { m.appendRecords(rapid.Int64Range(200, 900).Draw(t, "records")) }
+
+// place puts a draft into the log, as a batch of its own behind the open one.
+func (m *model) place(t *rapid.T) {
+	n := rapid.Int64Range(1, 300).Draw(t, "records")
+	var size int
+	for i := m.next; i < m.next+n; i++ {
+		size += len(value(i)) + RecordOverhead
+	}
+	d := m.drafts.Begin(size)
+	for i := m.next; i < m.next+n; i++ {
+		d.Append(nil, nil, value(i), nil, 10*i)
+	}
+	inPlace, segments := m.FitsInPlace(&d), m.Segments()
+	m.starts[m.next], m.ages[m.next] = true, m.now
+	last, err := m.Place(&d)
+	m.ok(err)
+	m.drafts.End(&d)
+	m.next += n
+	m.closed = m.next
+	if last != m.next-1 || m.Written() != m.next {
+		m.fatal("the last of %d records has offset %d, %d are written; want %d", n, last, m.Written(), m.next-1)
+	}
+	if inPlace && m.Segments() != segments {
+		m.fatal("it was said to fit in place, and a segment was begun")
+	}
+}
 
 func (m *model) commit(*rapid.T) {
 	m.Commit()

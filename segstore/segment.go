@@ -40,6 +40,8 @@ type segment struct {
 	filled atomic.Int64 // the end of the last closed batch while the segment grows
 	cut    bool         // end was moved back after a failed sync: readers may hold what is behind it
 
+	zeroed int64 // the writer's: up to here zeros were written ahead of the batches
+
 	created int64 // retention time of its making; the writer's
 
 	durable   atomic.Bool // sealed, and all of it is on disk, its name included

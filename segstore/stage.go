@@ -94,41 +94,41 @@ func (l *Log) unstage() {
 // bytes cost less.
 const writeLeast = 8 << 10
 
-// A write that fills whole pieces of folioBytes of a file, from and to multiples of them, lets the kernel take memory for it in pieces of that size: half
-// the work of taking it page by page, and of giving it back. A batch ends where it ends; so zeros are written behind it to the end of the
-// last piece, which is what stands there anyway. A sync puts them on disk, too: where it follows a batch at once, small ones are not worth that.
-const (
-	folioBytes       = 64 << 10
-	paddedLeast      = folioBytes / 2
-	paddedLeastAlone = 4 * folioBytes // where a sync follows
-)
-
-func (o *Options) padLeast() int {
-	if o.ReadSynced {
-		return paddedLeastAlone
-	}
-	return paddedLeast
+// A write that fills whole pieces of a file, from and to multiples of them, lets the kernel take memory for it in pieces of that size: half
+// the work of taking it page by page, and of giving it back. A batch ends where it ends; so zeros are written behind it to the end of its
+// last piece, which is what stands there anyway, and the batches that come next overwrite them. A sync puts them on disk, too: where it
+// follows a batch at once, pieces are smaller, and small batches are not worth that.
+type padding struct {
+	least int   // bytes of a batch
+	piece int64 // a power of two
 }
 
-// place puts a closed batch where it belongs, in memory that may have room behind it. The mapping and the file are the same pages: who can't
-// write to one stores into the other, and when the disk is in trouble the sync will say so.
-func (s *segment) place(batch []byte, at int64, padLeast int) {
-	if len(batch) >= writeLeast {
-		if _, err := s.file.WriteAt(s.padded(batch, at, padLeast), at); err == nil {
-			return
-		}
+var (
+	padded      = padding{32 << 10, 256 << 10}
+	paddedAlone = padding{256 << 10, 64 << 10} // where a sync follows
+)
+
+func (o *Options) padding() padding {
+	if o.ReadSynced {
+		return paddedAlone
+	}
+	return padded
+}
+
+// place puts a closed batch where it belongs. The mapping and the file are the same pages: who can't write to one stores into the other,
+// and when the disk is in trouble the sync will say so.
+func (s *segment) place(batch []byte, at int64, p padding) {
+	if len(batch) >= writeLeast && s.file.WriteZeroing(batch, s.zerosBehind(at+int64(len(batch)), len(batch), p), at) == nil {
+		return
 	}
 	copy(s.data[at:], batch)
 }
 
-// padded is a batch with zeros behind it.
-func (s *segment) padded(batch []byte, at int64, least int) []byte {
-	n := len(batch)
-	if n < least {
-		return batch
+// zerosBehind is how many zeros go behind a batch that ends there.
+func (s *segment) zerosBehind(end int64, batch int, p padding) int {
+	if batch < p.least || end <= s.zeroed {
+		return 0
 	}
-	end := min((at+int64(n)+folioBytes-1)&^(folioBytes-1), s.capacity)
-	all := batch[:min(int(end-at), cap(batch))]
-	clear(all[n:])
-	return all
+	s.zeroed = min((end+p.piece-1)&^(p.piece-1), s.capacity)
+	return int(s.zeroed - end)
 }

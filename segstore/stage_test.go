@@ -125,34 +125,34 @@ func TestABatchOutgrowsItsMemory(t *testing.T) {
 	}
 }
 
-// Zeros are written behind a large batch, to the end of a piece of the file; never beyond the file's end, or that of the batch's memory.
-func TestPadded(t *testing.T) {
-	const piece = folioBytes
+// Zeros are written behind a large batch, to the end of a piece of the file; never beyond the file's end, and no byte twice.
+func TestZerosBehindABatch(t *testing.T) {
+	const piece = 64 << 10
+	p := padding{least: piece / 2, piece: piece}
 	for _, c := range []struct {
-		name               string
-		batch, room, least int
-		at, capacity       int64
-		want               int
+		name                  string
+		end                   int64
+		batch                 int
+		before, capacity      int64 // segment.zeroed
+		want, zeroed, another int64 // another batch of that size may follow without zeros
 	}{
-		{"small", piece/2 - 1, 4 * piece, piece / 2, 0, 64 * piece, piece/2 - 1},
-		{"half a piece", piece / 2, 4 * piece, piece / 2, 0, 64 * piece, piece},
-		{"whole pieces", 2 * piece, 4 * piece, piece / 2, piece, 64 * piece, 2 * piece},
-		{"from the middle of one", piece + 1, 4 * piece, piece / 2, 7*piece + 100, 64 * piece, 2*piece - 100},
-		{"over a border", piece, 4 * piece, piece / 2, 7*piece + 100, 64 * piece, 2*piece - 100},
-		{"at the file's end", piece, 4 * piece, piece / 2, 7*piece + 100, 8*piece + 200, piece + 100},
-		{"to the file's last byte", piece, 4 * piece, piece / 2, 7*piece + 100, 8*piece + 100, piece},
-		{"in memory that is full", piece, piece, piece / 2, 100, 64 * piece, piece},
-		{"in memory that is nearly full", piece, piece + 50, piece / 2, 100, 64 * piece, piece + 50},
+		{"small", piece, piece/2 - 1, 0, 64 * piece, 0, 0, 0},
+		{"half a piece", piece / 2, piece / 2, 0, 64 * piece, piece / 2, piece, piece / 2},
+		{"whole pieces", 3 * piece, 2 * piece, 0, 64 * piece, 0, 3 * piece, 0},
+		{"from the middle of one", 8*piece + 101, piece + 1, 0, 64 * piece, piece - 101, 9 * piece, piece - 101},
+		{"over a border", 8*piece + 100, piece, 8 * piece, 64 * piece, piece - 100, 9 * piece, piece - 100},
+		{"in what was zeroed", 9*piece - 1, piece, 9 * piece, 64 * piece, 0, 9 * piece, 1},
+		{"to the end of it", 9 * piece, piece, 9 * piece, 64 * piece, 0, 9 * piece, 0},
+		{"at the file's end", 8*piece + 100, piece, 0, 8*piece + 200, 100, 8*piece + 200, 100},
+		{"to the file's last byte", 8*piece + 100, piece, 0, 8*piece + 100, 0, 8*piece + 100, 0},
 	} {
-		memory := bytes.Repeat([]byte{0xee}, c.room)
 		s := newSegment(0, "", c.capacity)
-		got := s.padded(memory[:c.batch], c.at, c.least)
-		if len(got) != c.want {
-			t.Errorf("%s: %d bytes, want %d", c.name, len(got), c.want)
-			continue
+		s.zeroed = c.before
+		if got := s.zerosBehind(c.end, c.batch, p); int64(got) != c.want || s.zeroed != c.zeroed {
+			t.Errorf("%s: %d zeros up to %d, want %d up to %d", c.name, got, s.zeroed, c.want, c.zeroed)
 		}
-		if bytes.Count(got[:c.batch], []byte{0xee}) != c.batch || bytes.Count(got[c.batch:], []byte{0}) != len(got)-c.batch {
-			t.Errorf("%s: it is not the batch with zeros behind it", c.name)
+		if got := s.zerosBehind(c.end+c.another, piece, p); got != 0 {
+			t.Errorf("%s: %d zeros behind another", c.name, got)
 		}
 	}
 }
@@ -161,7 +161,7 @@ func TestPadded(t *testing.T) {
 func TestZerosBehindTheLog(t *testing.T) {
 	for _, readSynced := range []bool{false, true} {
 		f := openLog(t, disk.NewMem(), Options{SegmentBytes: 2 << 20, ReadSynced: readSynced})
-		sizes := []int{paddedLeast - 1000, paddedLeast, folioBytes, 3 * folioBytes, 300, paddedLeastAlone, 1000, 5*folioBytes + 1, 2 * paddedLeast, 10}
+		sizes := []int{padded.least - 1000, padded.least, 64 << 10, 192 << 10, 300, paddedAlone.least, 1000, 320<<10 + 1, 64 << 10, 10}
 		want := 0
 		for round := range 3 {
 			for i, size := range sizes {

@@ -36,21 +36,28 @@ func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 	if len(t.shares) == 0 {
 		return nil // all of it was there already
 	}
-	if ack != AckRing && s.moving && t.takeHelms() {
-		t.write(b.Records, ack)
-		return nil
+	t.wait.makeSpans(len(t.shares))
+	if t.layApart(ack); t.apart > 0 {
+		t.lay(b.Records)
 	}
-	if !ring.ClaimAll(t.parts) {
+	if ack != AckRing && s.moving {
+		t.takeHelms()
+	}
+	if !t.claim() {
+		t.letGo()
+		t.dropDrafts()
 		t.withdraw()
 		s.refusedBusy.Add(1)
 		return ErrBusy
 	}
-	t.encode(b.Records, ack)
-	for i := range t.parts {
-		t.parts[i].Claim.Commit()
+	if ack != AckRing {
+		t.arm(len(t.shares))
 	}
-	for i := range t.shares {
-		t.shares[i].log.writer.waiter.Wake()
+	if len(t.helms) > 0 {
+		t.write(b.Records, ack)
+	}
+	if len(t.parts) > 0 {
+		t.leave(b.Records, ack)
 	}
 	if ack == AckRing {
 		s.settleIDs(t.ids, t.wait, ack)
@@ -70,7 +77,6 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 	if err != nil {
 		return err
 	}
-	t.parts = t.parts[:0]
 	for i := range t.shares {
 		sh := &t.shares[i]
 		if sh.log.log.Full() {
@@ -80,7 +86,6 @@ func (t *Ticket) divide(records []wire.Record, ack Ack) error {
 		if sh.frame > sh.log.writer.ring.MaxFrame() {
 			return ErrTooLarge
 		}
-		t.parts = append(t.parts, ring.Part{Ring: sh.log.writer.ring, Size: sh.frame})
 	}
 	return nil
 }
@@ -203,29 +208,61 @@ func (t *Ticket) shareOf(log *logState) int32 {
 	return s.share
 }
 
-// encode fills the claims. Nothing here can fail or block: a claimed frame holds up the ones behind it.
-func (t *Ticket) encode(records []wire.Record, ack Ack) {
-	t.wait.makeSpans(len(t.shares))
-	if ack != AckRing {
-		t.arm(len(t.shares))
+// claim claims room in the rings for the shares that are not to be written on the spot: for all of them, or for none.
+func (t *Ticket) claim() bool {
+	t.parts = t.parts[:0]
+	for i := range t.shares {
+		sh := &t.shares[i]
+		if sh.held {
+			continue
+		}
+		sh.part, sh.at = len(t.parts), frameHead
+		size := sh.frame
+		if sh.laid {
+			size = frameHead
+		}
+		t.parts = append(t.parts, ring.Part{Ring: sh.log.writer.ring, Size: size})
+	}
+	return ring.ClaimAll(t.parts)
+}
+
+// leave fills the claims, and wakes the writers. Nothing here can fail or block: a claimed frame holds up the ones behind it.
+func (t *Ticket) leave(records []wire.Record, ack Ack) {
+	copied := false
+	for i := range t.shares {
+		if sh := &t.shares[i]; !sh.held {
+			h := t.header(i, ack)
+			h.put(t.parts[sh.part].Claim.Bytes())
+			copied = copied || !sh.laid
+		}
+	}
+	if copied {
+		t.encode(records)
+	}
+	for i := range t.parts {
+		t.parts[i].Claim.Commit()
 	}
 	for i := range t.shares {
-		h := t.header(i, ack)
-		h.put(t.parts[i].Claim.Bytes())
-		t.shares[i].at = frameHead
+		if sh := &t.shares[i]; !sh.held {
+			sh.log.writer.waiter.Wake()
+		}
 	}
+}
+
+// encode copies records into their shares' claims, but those that were laid apart, or are written on the spot.
+func (t *Ticket) encode(records []wire.Record) {
 	ids := t.ids
 	for i := range records {
-		sh := t.of[i]
-		if sh == noShare {
+		if t.of[i] == noShare {
 			continue
 		}
 		var id *segstore.ID
 		if len(t.ids) > 0 && records[i].ID != nil {
 			id, ids = &ids[0].id, ids[1:]
 		}
-		dst := t.parts[sh].Claim.Bytes()
-		t.shares[sh].at += putRecord(dst[t.shares[sh].at:], id, &records[i])
+		if sh := &t.shares[t.of[i]]; !sh.laid && !sh.held {
+			sh.at += putRecord(t.parts[sh.part].Claim.Bytes()[sh.at:], id, &records[i])
+		}
 	}
 }
 

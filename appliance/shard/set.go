@@ -43,7 +43,8 @@ type Options struct {
 	Times          Times                   // zero = the machine's
 	Logger         *slog.Logger
 
-	openers int // topics recovered at a time; 0 = 8, enough to keep a disk busy
+	openers    int // topics recovered at a time; 0 = 8, enough to keep a disk busy
+	apartLeast int // bytes of a share that is laid apart; 0 = apartLeast
 }
 
 // Set is all topics, their logs, and the goroutines that keep them. Anyone may call its methods.
@@ -56,6 +57,7 @@ type Set struct {
 	writers []*writer
 	keeper  *keeper
 	waits   waitTable
+	drafts  segstore.Drafts
 	repeats *repeats // nil: none are told
 
 	topics   atomic.Pointer[topicMap]    // immutable; replaced under mu
@@ -174,6 +176,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.openers == 0 {
 		o.openers = 8
+	}
+	if o.apartLeast == 0 {
+		o.apartLeast = apartLeast
 	}
 	return o
 }

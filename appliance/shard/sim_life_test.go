@@ -72,6 +72,7 @@ type plan struct {
 	jumpy        bool // the wall clock jumps
 	small        bool // the disk is
 	interference int  // how often others move during a call, of 100
+	apart        bool // all shares are laid apart that may be
 }
 
 func newLife(seed uint64, history *disk.History) *life {
@@ -79,6 +80,7 @@ func newLife(seed uint64, history *disk.History) *life {
 		byDir: map[string]*simLog{}}
 	l.outer = l.Rand
 	p := &l.plan
+	p.apart = seed%4 == 2
 	p.runs, p.steps = 2+l.IntN(4), 20+l.IntN(80)
 	p.shards, p.topics = 1+l.IntN(3), 1+l.IntN(2)
 	p.segment = 64<<10 + int64(l.IntN(8)/7)*32<<10
@@ -225,6 +227,9 @@ func (l *life) options() Options {
 	}
 	if p.ids {
 		o.RepeatBytes = 1 << 20
+	}
+	if p.apart {
+		o.apartLeast = 1
 	}
 	return o
 }

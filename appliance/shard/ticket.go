@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"penstock/ring"
+	"penstock/segstore"
 )
 
 // Ticket is one worker's way through the set: it is offered a batch, waits for it, and knows where it went. One goroutine uses it;
@@ -30,6 +31,7 @@ type Ticket struct {
 	helms  []*writer   // held while its records are written on the spot
 	parts  []ring.Part // the shares, as claims
 	of     []int32     // which share each record belongs to, or noShare
+	apart  int         // how many shares are laid apart
 	slots  []slot      // by log: which share is its, if it has one in this request
 	round  uint32      // this request, in slots
 
@@ -46,6 +48,9 @@ type share struct {
 	frame int   // bytes in the ring
 	bound int   // bytes in the log at most
 	at    int   // write position while encoding
+	part  int   // its claim
+	laid  bool  // apart, in wait.drafts
+	held  bool  // its writer's helm is, and its log has room
 	last  int64 // offset of the last of them, when they are written on the spot
 }
 
@@ -57,13 +62,14 @@ type slot struct {
 // wait is the part of a ticket that writers and syncers reach, by its number in the set's table. A request that gives up leaves
 // its wait to them and takes another.
 type wait struct {
-	index uint32
-	left  atomic.Int32 // parts not yet done
-	state atomic.Uint32
-	fault atomic.Pointer[error] // the first error of a part
-	done  chan struct{}         // one token, when the last part is done and the request sleeps
-	spans []span                // each written before its part is done
-	late  *late                 // left by a request that gave up
+	index  uint32
+	left   atomic.Int32 // parts not yet done
+	state  atomic.Uint32
+	fault  atomic.Pointer[error] // the first error of a part
+	done   chan struct{}         // one token, when the last part is done and the request sleeps
+	spans  []span                // each written before its part is done
+	drafts []segstore.Draft      // of parts that were laid apart; whoever places one gives its memory back
+	late   *late                 // left by a request that gave up
 }
 
 // span is where a part's records went, or why they did not.
@@ -131,6 +137,7 @@ func (t *Ticket) arm(n int) {
 func (w *wait) makeSpans(n int) {
 	for len(w.spans) < n {
 		w.spans = append(w.spans, span{})
+		w.drafts = append(w.drafts, segstore.Draft{})
 	}
 	clear(w.spans[:n])
 }
@@ -207,7 +214,7 @@ func (t *waitTable) take() *wait {
 	if p := t.all.Load(); p != nil {
 		old = *p
 	}
-	w := &wait{index: uint32(len(old)), done: make(chan struct{}, 1), spans: make([]span, 8)}
+	w := &wait{index: uint32(len(old)), done: make(chan struct{}, 1), spans: make([]span, 8), drafts: make([]segstore.Draft, 8)}
 	all := append(old[:len(old):len(old)], w)
 	t.all.Store(&all)
 	return w

@@ -8,26 +8,34 @@ import (
 	"penstock/wire"
 )
 
-// takeHelms takes the helms of all writers that the request's shares belong to, if its records can be written on the spot: nobody has one of
-// them, nothing waits in their rings, and all logs have room, which it reserves: nothing is asked of a disk that may be slow. Else it takes
-// none. It does not wait, so it matters not in which order they are taken.
-func (t *Ticket) takeHelms() bool {
+// takeHelms takes the helms for those of the request's shares that can be written on the spot: nobody has that of their writer, nothing waits in its
+// ring, and their log has room, which it reserves: nothing is asked of a disk that may be slow. It does not wait, so it matters not in which order
+// they are taken.
+func (t *Ticket) takeHelms() {
 	for i := range t.shares {
 		sh := &t.shares[i]
 		w := sh.log.writer
-		if !slices.Contains(t.helms, w) {
-			if !w.helm.try() {
-				t.letGo()
-				return false
-			}
-			t.helms = append(t.helms, w)
+		had := slices.Contains(t.helms, w)
+		if !had && !w.helm.try() {
+			continue
 		}
-		if !w.ring.Empty() || !sh.log.log.ReserveInPlace(int64(sh.bound)) {
-			t.letGo()
-			return false
+		sh.held = w.ring.Empty() && t.hasRoom(i)
+		switch {
+		case had:
+		case sh.held:
+			t.helms = append(t.helms, w)
+		default:
+			w.helm.letGo()
 		}
 	}
-	return true
+}
+
+// hasRoom reserves what a share needs in its log, if that is there.
+func (t *Ticket) hasRoom(n int) bool {
+	if sh := &t.shares[n]; !sh.laid {
+		return sh.log.log.ReserveInPlace(int64(sh.bound))
+	}
+	return t.shares[n].log.log.FitsInPlace(&t.wait.drafts[n])
 }
 
 func (t *Ticket) letGo() {
@@ -38,11 +46,32 @@ func (t *Ticket) letGo() {
 	t.helms = t.helms[:0]
 }
 
-// write lays the request's records into their logs and lets the helms go.
+// write lays the records of the shares whose helms it has into their logs and lets the helms go.
 func (t *Ticket) write(records []wire.Record, ack Ack) {
 	defer steady()
-	t.wait.makeSpans(len(t.shares))
-	t.arm(len(t.shares))
+	if t.apart < len(t.shares) {
+		t.append(records)
+	}
+	for i := range t.shares {
+		sh := &t.shares[i]
+		if !sh.held {
+			continue
+		}
+		h := t.header(i, ack)
+		if !sh.laid {
+			sh.log.writer.laid(sh.log, &h, sh.last, sh.frame)
+		} else if err := sh.log.writer.place(sh.log, &h); err != nil {
+			panic(fmt.Sprintf("BUG: a log that had room for a batch has none: %v", err))
+		}
+	}
+	for _, w := range t.helms {
+		w.commit()
+	}
+	t.letGo()
+}
+
+// append lays records into the open batches of the logs whose helms it has, but those that were laid apart.
+func (t *Ticket) append(records []wire.Record) {
 	ids, of, shares := t.ids, t.of[:len(records)], t.shares
 	for i := range records {
 		if of[i] == noShare {
@@ -53,17 +82,10 @@ func (t *Ticket) write(records []wire.Record, ack Ack) {
 		if len(ids) > 0 && r.ID != nil {
 			id, ids = &ids[0].id, ids[1:]
 		}
-		sh.last = sh.log.log.AppendRecord(id, r.Key, r.Value, r.Headers, r.Time)
+		if sh.held && !sh.laid {
+			sh.last = sh.log.log.AppendRecord(id, r.Key, r.Value, r.Headers, r.Time)
+		}
 	}
-	for i := range t.shares {
-		sh := &t.shares[i]
-		h := t.header(i, ack)
-		sh.log.writer.laid(sh.log, &h, sh.last, sh.frame)
-	}
-	for _, w := range t.helms {
-		w.commit()
-	}
-	t.letGo()
 }
 
 // steady is deferred where a request's goroutine has a helm: a bug there ends the process, as it does on the writer's own goroutine. It must

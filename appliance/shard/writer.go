@@ -79,6 +79,12 @@ func (w *writer) run(cpu int) {
 func (w *writer) frame(b []byte) {
 	h := readFrameHeader(b)
 	l := (*w.set.logs.Load())[h.log]
+	if len(b) == frameHead { // the records are laid already
+		if err := w.place(l, &h); err != nil {
+			w.refuse(&h, err)
+		}
+		return
+	}
 	if err := l.log.Reserve(int64(h.bound)); err != nil {
 		w.refuse(&h, err)
 		return

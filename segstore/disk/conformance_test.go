@@ -51,6 +51,22 @@ var conformance = map[string]string{
 		read a 6 20       = "\x00\x00\x00\x00\x00\x00xy" EOF
 		sync a            = ok
 		close a           = ok`,
+	"zeroing": `
+		create a 8        = ok
+		write a 0 01234567 = 8
+		zeroing a 1 3 xy  = ok
+		read a 0 8        = "0xy\x00\x00\x0067"
+		zeroing a 6 0 z   = ok
+		zeroing a 7 4 ab  = ok
+		size a            = 13
+		read a 5 8        = "\x00zab\x00\x00\x00\x00"
+		zeroing a 3 200000 c = ok
+		zeroing a 100000 700000 d = ok
+		size a            = 800001
+		read a 3 4        = "c\x00\x00\x00"
+		read a 99999 4    = "\x00d\x00\x00"
+		openread a        = ok
+		zeroing a 0 1 x   = refused`,
 	"truncate and allocate": `
 		create a 10       = ok
 		write a 0 0123456789 = 10
@@ -267,6 +283,8 @@ func (p *player) playFile(f File, call []string) string {
 	case "write":
 		n, err := f.WriteAt([]byte(call[3]), number(call[2]))
 		return result(n, err)
+	case "zeroing":
+		return class(f.WriteZeroing([]byte(call[4]), int(number(call[3])), number(call[2])))
 	case "map":
 		size := number(call[2])
 		m, err := f.Map(size, call[3] == "rw")

@@ -50,6 +50,8 @@ type File interface {
 	DataEnd(size int64) int64
 	ReadAt(p []byte, off int64) (int, error)
 	WriteAt(p []byte, off int64) (int, error)
+	// WriteZeroing is WriteAt with zeros behind p. After an error some of it may have been written.
+	WriteZeroing(p []byte, zeros int, off int64) error
 	// Allocate makes sure that the first size bytes have space.
 	Allocate(size int64) error
 	Truncate(size int64) error

@@ -240,6 +240,19 @@ func (h *memHandle) WriteAt(p []byte, off int64) (int, error) {
 	return copy(h.f.data[off:], p), nil
 }
 
+func (h *memHandle) WriteZeroing(p []byte, zeros int, off int64) error {
+	if err := h.call("write", true); err != nil {
+		return err
+	}
+	end := off + int64(len(p)+zeros)
+	if err := h.grow(end); err != nil {
+		return err
+	}
+	h.d.touch(h.f)
+	clear(h.f.data[off+int64(copy(h.f.data[off:], p)) : end])
+	return nil
+}
+
 // grow makes the file as large as that, with the space for it, unless it is larger.
 func (h *memHandle) grow(size int64) error {
 	h.f.load()

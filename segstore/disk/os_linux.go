@@ -217,6 +217,35 @@ func (o *osFile) WriteAt(p []byte, off int64) (written int, err error) {
 	return written, nil
 }
 
+func (o *osFile) WriteZeroing(p []byte, zeros int, off int64) error {
+	for len(p)+zeros > 0 {
+		var parts [zeroingParts][]byte
+		parts[0] = p
+		all, left := parts[:1], zeros
+		for left > 0 && len(all) < len(parts) {
+			n := min(left, len(zeroes))
+			all, left = append(all, zeroes[:n]), left-n
+		}
+		n, err := unix.Pwritev(o.fd, all, off)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return fault("pwritev", o.path, err)
+		}
+		off += int64(n)
+		zeros -= max(0, n-len(p))
+		p = p[min(n, len(p)):]
+	}
+	return nil
+}
+
+// zeroes is never written to, so that it takes no memory: all of it is the kernel's one page of zeros.
+var zeroes [64 << 10]byte
+
+// zeroingParts is how many pieces a write is made of at most: unix.Pwritev allocates for more.
+const zeroingParts = 8
+
 func (o *osFile) Truncate(size int64) error {
 	return fault("ftruncate", o.path, uninterrupted(func() error { return unix.Ftruncate(o.fd, size) }))
 }

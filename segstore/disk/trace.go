@@ -139,6 +139,11 @@ func (f *tracedFile) WriteAt(p []byte, off int64) (int, error) {
 	return watch(f.t, c, func() (int, error) { return f.File.WriteAt(p, off) })
 }
 
+func (f *tracedFile) WriteZeroing(p []byte, zeros int, off int64) error {
+	c := Call{Name: "write", Path: f.path, At: off, Bytes: int64(len(p) + zeros)}
+	return f.t.do(c, func() error { return f.File.WriteZeroing(p, zeros, off) })
+}
+
 func (f *tracedFile) Allocate(size int64) error {
 	return f.t.do(Call{Name: "allocate", Path: f.path, Bytes: size}, func() error { return f.File.Allocate(size) })
 }

@@ -1,0 +1,75 @@
+package segstore
+
+import "sync"
+
+// Draft is a batch that is being laid: the open one of a log, or one that is laid apart from its log, in memory that Drafts lends. Many may lay theirs at
+// once; the log's writer only puts them where they belong. It is empty until its first record.
+type Draft struct {
+	bytes    []byte // room for the head, and the records; nil: none was reserved
+	baseTime int64
+	maxTime  int64
+	count    int32
+	ids      int64 // records with an ID
+}
+
+// Append lays a record: see Log.AppendRecord. Room must have been made.
+func (d *Draft) Append(id *ID, key, value, headers []byte, ms int64) {
+	if d.count == 0 {
+		d.baseTime, d.maxTime = ms, ms
+	}
+	if id != nil {
+		d.ids++
+	}
+	at := len(d.bytes)
+	d.bytes = d.bytes[:at+putRecord(d.bytes[at:cap(d.bytes)], ms-d.baseTime, int64(d.count), id, key, value, headers)]
+	d.count++
+	d.maxTime = max(d.maxTime, ms)
+}
+
+// Size is how many bytes the batch has.
+func (d *Draft) Size() int64 { return int64(len(d.bytes)) }
+
+// Drafts lends memory to drafts. Anyone may use it; the zero value is ready.
+type Drafts struct {
+	mu     sync.Mutex
+	stages Stages
+}
+
+// Begin makes a draft that has room for records that take n bytes: see Log.Reserve.
+func (p *Drafts) Begin(n int) Draft {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Draft{bytes: p.stages.take(BatchOverhead + n)[:BatchOverhead]}
+}
+
+// End takes a draft's memory back.
+func (p *Drafts) End(d *Draft) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stages.give(d.bytes)
+	*d = Draft{}
+}
+
+// Lent is how much memory drafts have.
+func (p *Drafts) Lent() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stages.Lent()
+}
+
+// FitsInPlace reports whether Place has nothing to ask of the disk: there is room in the segment that is being written.
+func (l *Log) FitsInPlace(d *Draft) bool {
+	return !l.closed.Load() && !l.poisoned.Load() && !l.astray && l.fits(d.Size())
+}
+
+// Place puts a draft behind what the log has, as a batch of its own, and publishes it; the open batch is closed before. It returns the offset of the draft's
+// last record. The draft's memory is free then. Errors are Reserve's, and leave the draft as it is.
+func (l *Log) Place(d *Draft) (last int64, err error) {
+	l.Commit()
+	if err := l.makeRoom(d.Size() - BatchOverhead); err != nil {
+		return 0, err
+	}
+	l.next += int64(d.count)
+	l.put(d)
+	return l.next - 1, nil
+}
