@@ -96,15 +96,16 @@ const writeLeast = 8 << 10
 
 // A write that fills whole pieces of a file, from and to multiples of them, lets the kernel take memory for it in pieces of that size: half
 // the work of taking it page by page, and of giving it back. A batch ends where it ends; so zeros are written behind it to the end of its
-// last piece, which is what stands there anyway, and the batches that come next overwrite them. A sync puts them on disk, too: where it
-// follows a batch at once, pieces are smaller, and small batches are not worth that.
+// last piece, which is what stands there anyway, and the batches that come next overwrite them. Before a store they are written from where it
+// begins: else its faults would take that memory. A sync puts zeros on disk, too: where it follows a batch at once, pieces are smaller, and
+// small batches are not worth that.
 type padding struct {
 	least int   // bytes of a batch
 	piece int64 // a power of two
 }
 
 var (
-	padded      = padding{32 << 10, 256 << 10}
+	padded      = padding{0, 256 << 10}
 	paddedAlone = padding{256 << 10, 64 << 10} // where a sync follows
 )
 
@@ -118,17 +119,23 @@ func (o *Options) padding() padding {
 // place puts a closed batch where it belongs. The mapping and the file are the same pages: who can't write to one stores into the other,
 // and when the disk is in trouble the sync will say so.
 func (s *segment) place(batch []byte, at int64, p padding) {
-	if len(batch) >= writeLeast && s.file.WriteZeroing(batch, s.zerosBehind(at+int64(len(batch)), len(batch), p), at) == nil {
-		return
+	zeros := s.zerosBehind(at+int64(len(batch)), len(batch), p)
+	if len(batch) >= writeLeast {
+		if s.file.WriteZeroing(batch, zeros, at) == nil {
+			return
+		}
+	} else if zeros > 0 {
+		_ = s.file.WriteZeroing(nil, len(batch)+zeros, at)
 	}
 	copy(s.data[at:], batch)
 }
 
-// zerosBehind is how many zeros go behind a batch that ends there.
+// zerosBehind is how many zeros go behind a batch that ends there: no more than the segment has already, as there may be many that get little.
 func (s *segment) zerosBehind(end int64, batch int, p padding) int {
 	if batch < p.least || end <= s.zeroed {
 		return 0
 	}
-	s.zeroed = min((end+p.piece-1)&^(p.piece-1), s.capacity)
+	piece := min(p.piece, max(pageBytes, int64(1)<<(bits.Len64(uint64(end))-1)))
+	s.zeroed = min((end+piece-1)&^(piece-1), s.capacity)
 	return int(s.zeroed - end)
 }

@@ -125,7 +125,7 @@ func TestABatchOutgrowsItsMemory(t *testing.T) {
 	}
 }
 
-// Zeros are written behind a large batch, to the end of a piece of the file; never beyond the file's end, and no byte twice.
+// Zeros are written behind a batch, to the end of a piece of the file; never beyond the file's end, and no byte twice. Pieces grow with the segment.
 func TestZerosBehindABatch(t *testing.T) {
 	const piece = 64 << 10
 	p := padding{least: piece / 2, piece: piece}
@@ -136,8 +136,8 @@ func TestZerosBehindABatch(t *testing.T) {
 		before, capacity      int64 // segment.zeroed
 		want, zeroed, another int64 // another batch of that size may follow without zeros
 	}{
-		{"small", piece, piece/2 - 1, 0, 64 * piece, 0, 0, 0},
-		{"half a piece", piece / 2, piece / 2, 0, 64 * piece, piece / 2, piece, piece / 2},
+		{"small", 2 * piece, piece/2 - 1, 0, 64 * piece, 0, 0, 0},
+		{"half a piece", 2*piece + piece/2, piece / 2, 0, 64 * piece, piece / 2, 3 * piece, piece / 2},
 		{"whole pieces", 3 * piece, 2 * piece, 0, 64 * piece, 0, 3 * piece, 0},
 		{"from the middle of one", 8*piece + 101, piece + 1, 0, 64 * piece, piece - 101, 9 * piece, piece - 101},
 		{"over a border", 8*piece + 100, piece, 8 * piece, 64 * piece, piece - 100, 9 * piece, piece - 100},
@@ -145,6 +145,7 @@ func TestZerosBehindABatch(t *testing.T) {
 		{"to the end of it", 9 * piece, piece, 9 * piece, 64 * piece, 0, 9 * piece, 0},
 		{"at the file's end", 8*piece + 100, piece, 0, 8*piece + 200, 100, 8*piece + 200, 100},
 		{"to the file's last byte", 8*piece + 100, piece, 0, 8*piece + 100, 0, 8*piece + 100, 0},
+		{"a segment's first", piece/2 + 100, piece/2 + 100, 0, 64 * piece, piece/2 - 100, piece, piece/2 - 100},
 	} {
 		s := newSegment(0, "", c.capacity)
 		s.zeroed = c.before
@@ -155,13 +156,70 @@ func TestZerosBehindABatch(t *testing.T) {
 			t.Errorf("%s: %d zeros behind another", c.name, got)
 		}
 	}
+	for _, c := range []struct{ end, want int64 }{
+		{1, 4096}, {4096, 4096}, {4097, 8192}, {8191, 8192}, {8193, 16384}, {20_000, 32768}, {70_000, 128 << 10}, {200_000, 256 << 10}, {300_000, 512 << 10},
+	} {
+		s := newSegment(0, "", 1<<30)
+		if s.zerosBehind(c.end, 1, padded); s.zeroed != c.want {
+			t.Errorf("behind %d bytes zeros go up to %d, want %d", c.end, s.zeroed, c.want)
+		}
+	}
+}
+
+// Where no sync follows, zeros are written ahead of what is stored as well: once for each piece (up to 4 KiB, 8, 16 and so on, up to 768), and never over a record. Without them it is stored all the same.
+func TestZerosAheadOfStores(t *testing.T) {
+	for _, c := range []struct {
+		name       string
+		readSynced bool
+		fails      error
+		want       int
+	}{
+		{"log", false, nil, 9},
+		{"log, and the disk refuses writes", false, errors.New("input/output error"), 9},
+		{"disk", true, nil, 0},
+	} {
+		writes := 0
+		trace := &disk.Trace{Disk: disk.NewMem(), Before: func(call, path string) error {
+			if call != "write" || strings.HasSuffix(path, "checkpoint") {
+				return nil
+			}
+			writes++
+			return c.fails
+		}}
+		f := openLog(t, trace, Options{SegmentBytes: 4 << 20, ReadSynced: c.readSynced})
+		const records, size = 600, 1000
+		for i := range records {
+			f.must(f.Reserve(size + RecordOverhead))
+			f.Append(nil, bytes.Repeat([]byte{'a' + byte(i%20)}, size), 5)
+			f.Commit()
+			if s := f.active; bytes.Count(s.data[f.pos:s.capacity], []byte{0}) != int(s.capacity-f.pos) {
+				t.Fatalf("%s: something stands behind record %d", c.name, i)
+			}
+		}
+		if writes != c.want || len(f.list()) != 1 {
+			t.Errorf("%s: %d writes, want %d; %d segments", c.name, writes, c.want, len(f.list()))
+		}
+		f.must(f.Sync())
+		cursor := f.Cursor(0)
+		for i := range records {
+			b, err := cursor.Next()
+			if err != nil {
+				t.Fatalf("%s: batch %d: %v", c.name, i, err)
+			}
+			all := b.Records()
+			if r, _ := all.Next(); bytes.Count(r.Value, []byte{'a' + byte(i%20)}) != size {
+				t.Errorf("%s: record %d is not what was written", c.name, i)
+			}
+		}
+		cursor.Close()
+	}
 }
 
 // The zeros are not part of the log: a reader stops before them, a start goes on before them, and what comes next overwrites them.
 func TestZerosBehindTheLog(t *testing.T) {
 	for _, readSynced := range []bool{false, true} {
 		f := openLog(t, disk.NewMem(), Options{SegmentBytes: 2 << 20, ReadSynced: readSynced})
-		sizes := []int{padded.least - 1000, padded.least, 64 << 10, 192 << 10, 300, paddedAlone.least, 1000, 320<<10 + 1, 64 << 10, 10}
+		sizes := []int{100, 32 << 10, 64 << 10, 192 << 10, 300, paddedAlone.least, 1000, 320<<10 + 1, 64 << 10, 10}
 		want := 0
 		for round := range 3 {
 			for i, size := range sizes {
