@@ -83,6 +83,7 @@ func (f *heapFile) Unmap([]byte) error                         { return nil }
 func (f *heapFile) Sync() error                                { return nil }
 func (f *heapFile) DropCache()                                 {}
 func (f *heapFile) Cool([]byte, int64, int64)                  {}
+func (f *heapFile) Unstore([]byte, int64, int64)               {}
 func (f *heapFile) Close() error                               { return nil }
 
 func (f *heapFile) ReadAt(p []byte, off int64) (int, error) {

@@ -1,15 +1,17 @@
 package segstore
 
 import (
+	"slices"
 	"testing"
 
 	"penstock/segstore/disk"
 )
 
-// coolDisk adds up what is given back.
+// coolDisk adds up what is given back, and notes what is taken out of mappings.
 type coolDisk struct {
 	disk.Disk
-	cooled int64
+	cooled   int64
+	unstored [][2]int64
 }
 
 type coolFile struct {
@@ -28,6 +30,10 @@ func (d *coolDisk) OpenReadOnly(path string) (disk.File, error) {
 }
 
 func (f *coolFile) Cool(mapping []byte, from, to int64) { f.d.cooled += to - from }
+
+func (f *coolFile) Unstore(mapping []byte, from, to int64) {
+	f.d.unstored = append(f.d.unstored, [2]int64{from, to})
+}
 
 // The newest ResidentBytes stay in memory, and all before them is given back once it is on disk: of the segment that grows, and of those that
 // are done with.
@@ -61,5 +67,38 @@ func TestCooling(t *testing.T) {
 	}
 	if f.Segments() < 3 {
 		t.Fatalf("%d segments", f.Segments())
+	}
+}
+
+// Before a sync the pages that were stored to are taken out of the mapping, where they are some: not where little was stored, nor for what was
+// written, which is in no mapping.
+func TestUnstoredBeforeASync(t *testing.T) {
+	d := &coolDisk{Disk: disk.NewMem()}
+	o := testOptions()
+	o.SegmentBytes = 4 << 20
+	f := openLog(t, d, o)
+	store := func(batches, size int) {
+		for range batches {
+			f.must(f.Reserve(int64(size) + RecordOverhead))
+			f.Append(nil, make([]byte, size), 1)
+			f.Commit()
+		}
+		f.must(f.Sync())
+	}
+	var want [][2]int64
+	for _, c := range []struct {
+		batches, size int
+		unstored      bool
+	}{
+		{1, 100, false}, {20, 1000, true}, {3, 5000, false}, {4, 20 << 10, false}, {4, 5000, true}, {0, 0, false}, {1, 1000, false}, {16, 1000, true},
+	} {
+		from := f.pos
+		store(c.batches, c.size)
+		if c.unstored {
+			want = append(want, [2]int64{from, f.pos})
+		}
+		if !slices.Equal(d.unstored, want) {
+			t.Errorf("after %d batches of %d bytes and a sync %v was taken out of mappings, want %v", c.batches, c.size, d.unstored, want)
+		}
 	}
 }

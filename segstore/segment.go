@@ -40,6 +40,9 @@ type segment struct {
 	filled atomic.Int64 // the end of the last closed batch while the segment grows
 	cut    bool         // end was moved back after a failed sync: readers may hold what is behind it
 
+	stored   atomic.Int64 // bytes that went through the mapping since the last sync
+	unstored int64        // the syncer's: what lies before it was taken out of the mapping, where that was worth it
+
 	zeroed int64 // the writer's: up to here zeros were written ahead of the batches
 
 	created int64 // retention time of its making; the writer's

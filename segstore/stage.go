@@ -128,6 +128,7 @@ func (s *segment) place(batch []byte, at int64, p padding) {
 		_ = s.file.WriteZeroing(nil, len(batch)+zeros, at)
 	}
 	copy(s.data[at:], batch)
+	s.stored.Add(int64(len(batch)))
 }
 
 // zerosBehind is how many zeros go behind a batch that ends there: no more than the segment has already, as there may be many that get little.

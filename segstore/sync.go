@@ -91,7 +91,25 @@ func (l *Log) syncSegment(s *segment) error {
 		}
 		s.nameDirty = false
 	}
+	s.unstore()
 	return s.file.Sync()
+}
+
+// unstoreLeast is from how many bytes on it is worth a call to the kernel to take what was stored out of the mapping before a sync.
+const unstoreLeast = 16 << 10
+
+func (s *segment) unstore() {
+	from, to := s.unstored, s.filled.Load()
+	stored := s.stored.Swap(0)
+	s.unstored = to
+	if stored < unstoreLeast {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.data != nil {
+		s.file.Unstore(s.data, from, to)
+	}
 }
 
 // advance moves Synced to target, which is on disk, and tells recovery and the readers.

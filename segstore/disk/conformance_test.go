@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -95,6 +96,23 @@ var conformance = map[string]string{
 		close a           = ok
 		open a            = ok
 		read a 0 6        = "\x00xyz\x00!"`,
+	"what was stored stays when its pages are taken out of the mapping": `
+		create a 20000    = ok
+		map a 20000 rw    = "ALL ZEROS"
+		store a 5000 xyz  = ok
+		store a 19000 end = ok
+		unstore a 0 20000 = ok
+		load a 4999 5     = "\x00xyz\x00"
+		store a 5002 !    = ok
+		unstore a 4096 5000 = ok
+		unstore a 8000 7000 = ok
+		unstore a 0 90000 = ok
+		read a 4999 5     = "\x00xy!\x00"
+		sync a            = ok
+		unmap a           = ok
+		close a           = ok
+		open a            = ok
+		read a 18999 5    = "\x00end\x00"`,
 	"rename": `
 		create a 3        = ok
 		write a 0 aaa     = 3
@@ -291,10 +309,19 @@ func (p *player) playFile(f File, call []string) string {
 		if err == nil {
 			p.mappings[name] = m
 		}
+		if len(m) > 1000 && len(bytes.Trim(m, "\x00")) == 0 {
+			return `"ALL ZEROS"`
+		}
 		return result(strconv.Quote(string(m)), err)
 	case "store":
 		copy(p.mappings[name][number(call[2]):], call[3])
 		return "ok"
+	case "unstore":
+		f.Unstore(p.mappings[name], number(call[2]), number(call[3]))
+		return "ok"
+	case "load":
+		at := number(call[2])
+		return strconv.Quote(string(p.mappings[name][at:][:number(call[3])]))
 	case "unmap":
 		return class(f.Unmap(p.mappings[name]))
 	case "truncate":

@@ -58,6 +58,9 @@ type File interface {
 	// Sync is fdatasync: content and size are on disk when it returns nil. After an error nothing may be assumed and it must
 	// not be tried again (the kernel may have marked the pages clean).
 	Sync() error
+	// Unstore takes the pages from one position to another out of a mapping that they were stored through, as advice before a Sync; what was stored stays. They
+	// come back when they are looked at, or stored to.
+	Unstore(mapping []byte, from, to int64)
 	DropCache() // gives clean pages back to the system; advice
 	// Cool is DropCache for the bytes from one position to another, which a mapping of the file may show as well: it is as it was, and its
 	// pages are read again when they are looked at.

@@ -332,6 +332,8 @@ func (h *memHandle) DropCache() {
 // Cool changes nothing: what was synced without an error is on disk as it is read.
 func (h *memHandle) Cool([]byte, int64, int64) {}
 
+func (h *memHandle) Unstore([]byte, int64, int64) {}
+
 func (h *memHandle) Close() error {
 	if h.closed {
 		panic("BUG: closed twice: " + h.path)

@@ -265,15 +265,18 @@ func (o *osFile) Sync() error {
 	}
 }
 
-// Cool takes the pages out of the mapping first: what is mapped stays in the cache.
-func (o *osFile) Cool(mapping []byte, from, to int64) {
-	if from, to := from&^(pageBytes-1), min(to&^(pageBytes-1), int64(len(mapping))); from < to {
+// Unstore spares the sync from making these pages read-only one by one, each with an interrupt to all processors that run threads of ours.
+func (o *osFile) Unstore(mapping []byte, from, to int64) {
+	page := int64(unix.Getpagesize())
+	if from, to := from&^(page-1), min(to&^(page-1), int64(len(mapping))); from < to {
 		_ = unix.Madvise(mapping[from:to], unix.MADV_DONTNEED)
 	}
-	_ = unix.Fadvise(o.fd, from, to-from, unix.FADV_DONTNEED)
 }
 
-// pageBytes is a multiple of what the kernel maps.
-const pageBytes = 64 << 10
+// Cool takes the pages out of the mapping first: what is mapped stays in the cache.
+func (o *osFile) Cool(mapping []byte, from, to int64) {
+	o.Unstore(mapping, from, to)
+	_ = unix.Fadvise(o.fd, from, to-from, unix.FADV_DONTNEED)
+}
 
 func (o *osFile) DropCache() { _ = unix.Fadvise(o.fd, 0, 0, unix.FADV_DONTNEED) }
