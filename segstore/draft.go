@@ -35,11 +35,17 @@ type Drafts struct {
 	stages Stages
 }
 
-// Begin makes a draft that has room for records that take n bytes: see Log.Reserve.
-func (p *Drafts) Begin(n int) Draft {
+// draftsMost is how much memory drafts may have. Those of requests that gave up waiting have theirs until a disk that hangs goes on.
+const draftsMost = 64 << 20
+
+// Begin makes a draft that has room for records that take n bytes: see Log.Reserve. false: drafts have as much memory as they may.
+func (p *Drafts) Begin(n int) (d Draft, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Draft{bytes: p.stages.take(BatchOverhead + n)[:BatchOverhead]}
+	if p.stages.Lent() >= draftsMost {
+		return d, false
+	}
+	return Draft{bytes: p.stages.take(BatchOverhead + n)[:BatchOverhead]}, true
 }
 
 // End takes a draft's memory back.

@@ -117,7 +117,7 @@ func (m *model) place(t *rapid.T) {
 	for i := m.next; i < m.next+n; i++ {
 		size += len(value(i)) + RecordOverhead
 	}
-	d := m.drafts.Begin(size)
+	d, _ := m.drafts.Begin(size)
 	for i := m.next; i < m.next+n; i++ {
 		d.Append(nil, nil, value(i), nil, 10*i)
 	}

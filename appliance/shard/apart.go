@@ -10,7 +10,8 @@ import (
 // records. Small shares are worth more in a batch that many share.
 const apartLeast = 16 << 10
 
-// layApart says which shares are laid apart: those that are large, where a batch is published as soon as it is laid, and its request waits for that.
+// layApart says which shares are laid apart: those that are large, where a batch is published as soon as it is laid, and its request waits for that; as long as
+// there is memory for it.
 func (t *Ticket) layApart(ack Ack) {
 	t.apart = 0
 	if ack == AckRing || ack != AckLog && t.set.o.Ack == AckDisk {
@@ -21,9 +22,9 @@ func (t *Ticket) layApart(ack Ack) {
 		if sh.bound < t.set.o.apartLeast || sh.bound > segstore.BatchBytesMax {
 			continue
 		}
-		sh.laid = true
-		t.apart++
-		t.wait.drafts[i] = t.set.drafts.Begin(sh.bound)
+		if t.wait.drafts[i], sh.laid = t.set.drafts.Begin(sh.bound); sh.laid {
+			t.apart++
+		}
 	}
 }
 

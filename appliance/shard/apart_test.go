@@ -212,6 +212,34 @@ func TestLaidApartAndLeft(t *testing.T) {
 	s.ended()
 }
 
+// Where a disk hangs, and requests give up, what they leave is bounded: it goes by the ring, and that fills up.
+func TestLaidApartIsBounded(t *testing.T) {
+	s, keys := apartStill(t)
+	s.writers[0].helm.take()
+	k, left := s.NewTicket(), 0
+	var err error
+	for err == nil || errors.Is(err, ErrTimeout) {
+		if left++; left > 10_000 {
+			t.Fatal("there is no end of it")
+		}
+		if err = s.Offer(batchOf("t "+keys[0]+" "+strings.Repeat("x", 200<<10)), k, AckLog); err == nil {
+			err = k.Wait(1)
+		}
+	}
+	if lent := s.drafts.Lent(); !errors.Is(err, ErrBusy) || lent < 60<<20 || lent > 65<<20 {
+		t.Errorf("after %d requests drafts have %d bytes, and %v", left, lent, err)
+	}
+	s.writers[0].helm.letGo()
+	next := s.log("t").log.Written()
+	for range 100 {
+		s.move()
+	}
+	if got := s.log("t").log.Written() - next; got != int64(left-1) {
+		t.Errorf("%d records are there, want %d", got, left-1)
+	}
+	s.ended()
+}
+
 // Many requests at once whose shares are laid apart, among small ones: each record is there once and whole, and a sender's are in their order.
 func TestLaidApartByMany(t *testing.T) {
 	s := openSet(t, t.TempDir(), func(o *Options) { o.Ack, o.SegmentBytes, o.apartLeast = AckLog, 4<<20, 2000 })
