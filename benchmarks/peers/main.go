@@ -26,7 +26,7 @@ import (
 
 type options struct {
 	bin, out, json, only, dir string
-	plots, from               string
+	plots, from, beside       string
 	rounds                    int
 	quick, install, list      bool
 }
@@ -40,6 +40,7 @@ func main() {
 	flag.StringVar(&o.json, "json", "", "write every figure of every round to this `FILE`")
 	flag.StringVar(&o.plots, "plots", "", "draw into this `DIRECTORY`: peers.svg")
 	flag.StringVar(&o.from, "from", "", "measure nothing: tell and draw again what a `FILE` of --json has")
+	flag.StringVar(&o.beside, "beside", "", "measure these `BINARIES` of penstock, with commas between them, in turns with --bin on the cells of ours that --only names; --rounds turns")
 	flag.StringVar(&o.dir, "dir", "", "make the data directories below this one; needs 5 GB (default: the system's for temporary files)")
 	flag.BoolVar(&o.quick, "quick", false, "a fiftieth of the load, ours and the bare server only: shows that it runs, and nothing else")
 	flag.BoolVar(&o.install, "install", true, "install peers that are missing: Debian's packages where we are root, Go programs into the user's cache")
@@ -64,6 +65,7 @@ func usage() {
 	make peers ROUNDS=3
 	go run ./benchmarks/peers --only '^(1|2)' --rounds 5
 	go run ./benchmarks/peers --from results.json --plots benchmarks/plots
+	go run ./benchmarks/peers --bin ./before --beside ./after --rounds 40 --only '^3 put ours$'
 
 Run it in the module's directory, on a quiet machine. Exit status 1 when a cell failed; a must that does not hold is told and is no failure.
 
@@ -77,6 +79,9 @@ func run(ctx context.Context, o options, out, log io.Writer) error {
 		return fmt.Errorf("--only: %w", err)
 	}
 	cells, ratios := choose(only, o.quick)
+	if o.beside != "" {
+		cells = slices.DeleteFunc(cells, func(c cell) bool { return c.tool != "" })
+	}
 	if o.from != "" {
 		return retell(o, out, cells, ratios)
 	}
@@ -101,6 +106,9 @@ func run(ctx context.Context, o options, out, log io.Writer) error {
 	defer os.RemoveAll(b.root)
 	if err := b.equip(cells, o.install && !o.quick); err != nil {
 		return err
+	}
+	if o.beside != "" {
+		return b.turns(ctx, o, out, cells)
 	}
 	r := &report{Machine: machine.Here(b.root), Command: commandLine(), Rounds: o.rounds, Scale: b.scale, Results: map[string][]figure{}}
 	r.Peers = b.versions(cells)

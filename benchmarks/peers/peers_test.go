@@ -53,6 +53,14 @@ func TestQuick(t *testing.T) {
 			}
 		}
 	}
+	turned := bytes.Buffer{}
+	o = options{bin: bin, beside: bin, rounds: 2, quick: true, dir: dir, only: "^1 batch (log|bare)$|^3 put ours$"}
+	if err := run(t.Context(), o, &turned, &log); err != nil {
+		t.Fatalf("%v\n%s\n%s", err, log.Bytes(), turned.Bytes())
+	}
+	if n := strings.Count(turned.String(), " | "+bin+" | "); n != 4 {
+		t.Errorf("two cells of two binaries in turns have %d rows:\n%s", n, turned.Bytes())
+	}
 	for _, want := range []string{"| 1 batch: log ÷ bare | ≤ 7 |", "not judged", "a 50th of the load"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the tables do not have %q:\n%s", want, out.Bytes())
