@@ -75,6 +75,7 @@ type Set struct {
 	closeOnce sync.Once
 	closeErr  error
 
+	dirty                    atomic.Int32  // logs that wait for a sync
 	turn                     atomic.Uint32 // the shard, modulo their number, that records without a key go to
 	refusedBusy, refusedFull atomic.Uint64
 }

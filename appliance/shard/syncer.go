@@ -7,8 +7,13 @@ import (
 	"time"
 )
 
-// syncEvery is how long written records stay unsynced when nobody waits for the disk.
-const syncEvery = 50 * time.Millisecond
+// How long written records stay unsynced when nobody waits for the disk: syncEvery, or where many logs are written to syncEach for each of them, as each
+// has a sync of its own, and those that nobody waits for are not to be most of the work; syncMost at most.
+const (
+	syncEvery = 50 * time.Millisecond
+	syncEach  = 5 * time.Millisecond
+	syncMost  = time.Second
+)
 
 // syncer puts a writer's logs on disk, apart from the writer, so that a slow disk does not hold up those who wait only for the log.
 // While it syncs, the next batches gather: everybody who waits shares one fdatasync.
@@ -43,6 +48,7 @@ func (y *syncer) push(l *logState, add, urgent bool) {
 	if add {
 		y.mu.Lock()
 		y.dirty = append(y.dirty, l)
+		y.set.dirty.Add(1)
 		y.mu.Unlock()
 	}
 	wake := y.lazy
@@ -70,19 +76,33 @@ func (y *syncer) run() {
 		case <-y.urgent:
 			y.gather(timer)
 		case <-y.lazy:
-			timer.Reset(syncEvery)
-			select {
-			case <-y.urgent:
-				timer.Stop()
-			case <-timer.C:
-			case <-y.stop:
-			}
+			y.linger(timer)
 		case <-y.stop:
 			y.round()
 			return
 		}
 		y.measured()
 	}
+}
+
+// linger waits as long as what is written may stay unsynced, or until somebody waits for the disk. How many logs are written to shows on the way.
+func (y *syncer) linger(timer *time.Timer) {
+	defer timer.Stop()
+	for waited := time.Duration(0); waited < y.set.lull(); waited += syncEvery {
+		timer.Reset(syncEvery)
+		select {
+		case <-y.urgent:
+			return
+		case <-timer.C:
+		case <-y.stop:
+			return
+		}
+	}
+}
+
+// lull is how long written records may stay unsynced now.
+func (s *Set) lull() time.Duration {
+	return min(max(syncEvery, time.Duration(s.dirty.Load())*syncEach), syncMost)
 }
 
 // A sync costs what it costs, for all who share it. A crowd is how many waited for the last one, and came while it ran: when it is large most of it will be
@@ -136,6 +156,7 @@ func (y *syncer) round() {
 // sync puts one log on disk and answers those who waited for it. Those it answers were taken before the sync began, and their batch was
 // closed before that: an acknowledgement never runs ahead of its data.
 func (y *syncer) sync(l *logState) {
+	y.set.dirty.Add(-1)
 	l.writer.helm.take()
 	l.commit()
 	l.mu.Lock()
