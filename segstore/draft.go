@@ -63,19 +63,25 @@ func (p *Drafts) Lent() int {
 	return p.stages.Lent()
 }
 
-// FitsInPlace reports whether Place has nothing to ask of the disk: there is room in the segment that is being written.
+// FitsInPlace reports whether a draft may be Put: there is room in the segment that is being written, and nothing to ask of the disk.
 func (l *Log) FitsInPlace(d *Draft) bool {
 	return !l.closed.Load() && !l.poisoned.Load() && !l.astray && l.fits(d.Size())
 }
 
-// Place puts a draft behind what the log has, as a batch of its own, and publishes it; the open batch is closed before. It returns the offset of the draft's
-// last record. The draft's memory is free then. Errors are Reserve's, and leave the draft as it is.
+// Put puts a draft that FitsInPlace behind what the log has, as a batch of its own, and publishes it; the open batch is closed before. It returns the
+// offset of the draft's last record. The draft's memory is free then. Should a sync have failed meanwhile, its records are Lost as others are.
+func (l *Log) Put(d *Draft) (last int64) {
+	l.Commit()
+	l.next += int64(d.count)
+	l.closeBatch(d)
+	return l.next - 1
+}
+
+// Place is Put for a draft that perhaps does not fit: it may begin a segment. Errors are Reserve's, and leave the draft as it is.
 func (l *Log) Place(d *Draft) (last int64, err error) {
 	l.Commit()
 	if err := l.makeRoom(d.Size() - BatchOverhead); err != nil {
 		return 0, err
 	}
-	l.next += int64(d.count)
-	l.put(d)
-	return l.next - 1, nil
+	return l.Put(d), nil
 }

@@ -194,14 +194,14 @@ func (l *Log) Commit() (closed bool) {
 	if b.count == 0 {
 		return false
 	}
-	l.put(b)
+	l.closeBatch(b)
 	l.o.Stages.give(b.bytes)
 	b.bytes, b.count, b.ids = nil, 0, 0
 	return true
 }
 
-// put closes a batch whose records are the last ones before next, and publishes it.
-func (l *Log) put(b *Draft) {
+// closeBatch closes a batch whose records are the last ones before next, and publishes it.
+func (l *Log) closeBatch(b *Draft) {
 	s := l.active
 	base := l.next - int64(b.count)
 	sealBatch(b.bytes, &header{base: base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})

@@ -56,17 +56,31 @@ func (t *Ticket) dropDrafts() {
 	}
 }
 
-// place puts a part that was laid apart into its log. The caller has the helm.
-func (w *writer) place(l *logState, h *frameHeader) error {
-	draft := &w.set.waits.get(h.ticket).drafts[h.slot]
-	defer w.set.drafts.End(draft)
+// put puts a part that was laid apart, and fits in place, into its log. The caller has the helm.
+func (w *writer) put(l *logState, h *frameHeader) {
 	l.commit() // counted as a batch, as the next is
-	size := int(draft.Size())
-	last, err := l.log.Place(draft)
+	w.placed(l, h, l.log.Put(w.draft(h)))
+}
+
+// place is put where room must perhaps be made, by the writer's own goroutine.
+func (w *writer) place(l *logState, h *frameHeader) error {
+	l.commit()
+	last, err := l.log.Place(w.draft(h))
 	if err != nil {
+		w.set.drafts.End(w.draft(h))
 		return err
 	}
-	w.counts.batches.Add(1)
-	w.laid(l, h, last, size)
+	w.placed(l, h, last)
 	return nil
+}
+
+func (w *writer) draft(h *frameHeader) *segstore.Draft {
+	return &w.set.waits.get(h.ticket).drafts[h.slot]
+}
+
+func (w *writer) placed(l *logState, h *frameHeader, last int64) {
+	draft := w.draft(h)
+	w.counts.batches.Add(1)
+	w.laid(l, h, last, int(draft.Size()))
+	w.set.drafts.End(draft)
 }

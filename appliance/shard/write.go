@@ -58,10 +58,10 @@ func (t *Ticket) write(records []wire.Record, ack Ack) {
 			continue
 		}
 		h := t.header(i, ack)
-		if !sh.laid {
+		if sh.laid {
+			sh.log.writer.put(sh.log, &h)
+		} else {
 			sh.log.writer.laid(sh.log, &h, sh.last, sh.frame)
-		} else if err := sh.log.writer.place(sh.log, &h); err != nil {
-			panic(fmt.Sprintf("BUG: a log that had room for a batch has none: %v", err))
 		}
 	}
 	for _, w := range t.helms {
