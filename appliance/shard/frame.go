@@ -7,8 +7,8 @@ import (
 	"penstock/wire"
 )
 
-// A frame is what goes through a ring: one request's records of one shard, or word of them where they are laid already: see apartLeast. It never leaves the process, so its integers are in the
-// machine's order.
+// A frame is what goes through a ring: one request's records of one shard, or where they are laid already (see apartLeast) its head only. It never
+// leaves the process, so its integers are in the machine's order.
 //
 //	 0  log     uint32  index of the shard's log in the set
 //	 4  ticket  uint32  who waits, noTicket for nobody

@@ -100,8 +100,11 @@ func (y *syncer) linger(timer *time.Timer) {
 	}
 }
 
-// lull is how long written records may stay unsynced now.
+// lull is how long written records may stay unsynced now. With AckDisk readers see what is synced, and are not to wait for more than they have to.
 func (s *Set) lull() time.Duration {
+	if s.o.Ack == AckDisk {
+		return syncEvery
+	}
 	return min(max(syncEvery, time.Duration(s.dirty.Load())*syncEach), syncMost)
 }
 
