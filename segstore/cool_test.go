@@ -75,7 +75,7 @@ func TestCooling(t *testing.T) {
 func TestUnstoredBeforeASync(t *testing.T) {
 	d := &coolDisk{Disk: disk.NewMem()}
 	o := testOptions()
-	o.SegmentBytes = 4 << 20
+	o.SegmentBytes, o.ReadSynced = 4<<20, false // else nothing is stored
 	f := openLog(t, d, o)
 	store := func(batches, size int) {
 		for range batches {

@@ -54,6 +54,7 @@ type Log struct {
 	// The writer's own.
 	active *segment // nil until the first record, and after a clean start
 	open   Draft    // goes to the active segment when it is closed
+	usual  int      // bytes of the last one
 	pos    int64    // end of the last closed batch in the active segment
 	next   int64    // offset of the next record
 	epoch  int32
@@ -195,6 +196,7 @@ func (l *Log) Commit() (closed bool) {
 		return false
 	}
 	l.closeBatch(b)
+	l.usual = len(b.bytes)
 	l.o.Stages.give(b.bytes)
 	b.bytes, b.count, b.ids = nil, 0, 0
 	return true
@@ -205,7 +207,7 @@ func (l *Log) closeBatch(b *Draft) {
 	s := l.active
 	base := l.next - int64(b.count)
 	sealBatch(b.bytes, &header{base: base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})
-	s.place(b.bytes, l.pos, l.o.padding())
+	s.place(b.bytes, l.pos, &l.o)
 	s.index.add(indexEntry{offset: base, position: l.pos, maxTime: s.maxTime})
 	s.maxTime = max(s.maxTime, b.maxTime)
 	s.newest = l.o.Now()

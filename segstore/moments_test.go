@@ -40,7 +40,9 @@ func TestCommittedDuringASync(t *testing.T) {
 // A batch is published when it is sealed, or a reader beside the writer takes it for damage. One whose head can't be written is never
 // published.
 func TestPublishedWhenSealed(t *testing.T) {
-	f := openLog(t, nil, testOptions())
+	o := testOptions()
+	o.ReadSynced = false // else it is written, and not stored
+	f := openLog(t, nil, o)
 	f.addSynced(0, 4)
 	f.must(f.Reserve(1000))
 	f.Append(nil, value(4), 40)

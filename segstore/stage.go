@@ -74,7 +74,7 @@ func (l *Log) stage(n int) {
 		return
 	}
 	if b.bytes == nil {
-		b.bytes = l.o.Stages.take(BatchOverhead + n)[:BatchOverhead]
+		b.bytes = l.o.Stages.take(max(BatchOverhead+n, l.usual))[:BatchOverhead]
 		return
 	}
 	larger := append(l.o.Stages.take(len(b.bytes)+n), b.bytes...)
@@ -94,33 +94,38 @@ func (l *Log) unstage() {
 // bytes cost less.
 const writeLeast = 8 << 10
 
+// What a batch is that a sync follows, in bytes: up to smallAlone it is a small one, from largeAlone on a large one.
+const (
+	smallAlone = 32 << 10
+	largeAlone = 256 << 10
+)
+
+// pieceOf is how large the pieces of a segment are that a write of a batch fills, a power of two; 0: it fills none.
+//
 // A write that fills whole pieces of a file, from and to multiples of them, lets the kernel take memory for it in pieces of that size: half
 // the work of taking it page by page, and of giving it back. A batch ends where it ends; so zeros are written behind it to the end of its
 // last piece, which is what stands there anyway, and the batches that come next overwrite them. Before a store they are written from where it
-// begins: else its faults would take that memory. A sync puts zeros on disk, too: where it follows a batch at once, pieces are smaller, and
-// small batches are not worth that.
-type padding struct {
-	least int   // bytes of a batch
-	piece int64 // a power of two
-}
-
-var (
-	padded      = padding{0, 256 << 10}
-	paddedAlone = padding{256 << 10, 64 << 10} // where a sync follows
-)
-
-func (o *Options) padding() padding {
-	if o.ReadSynced {
-		return paddedAlone
+// begins: else its faults would take that memory.
+//
+// Where a sync follows each batch it puts the zeros on disk, too. For large batches, pieces are smaller then. For small ones they are what many of them
+// will overwrite, and those have cheaper syncs: the file system notes which blocks of a file were written for the first time, in writes of its own behind that of
+// the data, and here there are none.
+func (o *Options) pieceOf(batch int) int64 {
+	switch {
+	case !o.ReadSynced || batch <= smallAlone:
+		return 256 << 10
+	case batch >= largeAlone:
+		return 64 << 10
 	}
-	return padded
+	return 0
 }
 
 // place puts a closed batch where it belongs. The mapping and the file are the same pages: who can't write to one stores into the other,
-// and when the disk is in trouble the sync will say so.
-func (s *segment) place(batch []byte, at int64, p padding) {
-	zeros := s.zerosBehind(at+int64(len(batch)), len(batch), p)
-	if len(batch) >= writeLeast {
+// and when the disk is in trouble the sync will say so. Where a sync follows each batch nothing is stored: each store would be a fault, as a sync
+// makes the mapping's pages read-only, and would have all of the piece written that it is in.
+func (s *segment) place(batch []byte, at int64, o *Options) {
+	zeros := s.zerosBehind(at+int64(len(batch)), o.pieceOf(len(batch)))
+	if len(batch) >= writeLeast || o.ReadSynced {
 		if s.file.WriteZeroing(batch, zeros, at) == nil {
 			return
 		}
@@ -132,11 +137,11 @@ func (s *segment) place(batch []byte, at int64, p padding) {
 }
 
 // zerosBehind is how many zeros go behind a batch that ends there: no more than the segment has already, as there may be many that get little.
-func (s *segment) zerosBehind(end int64, batch int, p padding) int {
-	if batch < p.least || end <= s.zeroed {
+func (s *segment) zerosBehind(end, piece int64) int {
+	if piece == 0 || end <= s.zeroed {
 		return 0
 	}
-	piece := min(p.piece, max(pageBytes, int64(1)<<(bits.Len64(uint64(end))-1)))
+	piece = min(piece, max(pageBytes, int64(1)<<(bits.Len64(uint64(end))-1)))
 	s.zeroed = min((end+piece-1)&^(piece-1), s.capacity)
 	return int(s.zeroed - end)
 }

@@ -13,9 +13,11 @@ import (
 // disk refuses the write. It is the same batch, wherever it came by.
 func TestTheWaysIntoASegment(t *testing.T) {
 	for _, refused := range []bool{false, true} {
-		d := disk.NewMem()
-		f := openLog(t, d, testOptions())
+		d, o := disk.NewMem(), testOptions()
+		o.ReadSynced = false // else all are written
+		f := openLog(t, d, o)
 		f.must(f.Reserve(10)) // a segment
+		f.active.zeroed = f.active.capacity
 		writes := 0
 		d.Before = func(call, path string) error {
 			if call != "write" || strings.HasSuffix(path, checkpointName) {
@@ -125,34 +127,52 @@ func TestABatchOutgrowsItsMemory(t *testing.T) {
 	}
 }
 
+// A batch begins with as much memory as the last one needed, so that batches that grow alike are not copied as they grow.
+func TestABatchTakesWhatTheLastOneHad(t *testing.T) {
+	o := Options{SegmentBytes: 1 << 20, Stages: new(Stages)}
+	f := openLog(t, disk.NewMem(), o)
+	grow := func(bytes int) {
+		f.must(f.Reserve(10))
+		for f.open.Size() < int64(bytes) {
+			f.must(f.Reserve(1000 + RecordOverhead))
+			f.Append(nil, make([]byte, 1000), 5)
+		}
+	}
+	for _, c := range []struct{ bytes, want int }{{100_000, stageLeast}, {3000, 128 << 10}, {0, stageLeast}} {
+		f.must(f.Reserve(10))
+		if lent := o.Stages.Lent(); lent != c.want {
+			t.Errorf("a batch begins with %d bytes, want %d", lent, c.want)
+		}
+		grow(c.bytes)
+		f.Commit()
+	}
+}
+
 // Zeros are written behind a batch, to the end of a piece of the file; never beyond the file's end, and no byte twice. Pieces grow with the segment.
 func TestZerosBehindABatch(t *testing.T) {
 	const piece = 64 << 10
-	p := padding{least: piece / 2, piece: piece}
 	for _, c := range []struct {
 		name                  string
 		end                   int64
-		batch                 int
 		before, capacity      int64 // segment.zeroed
-		want, zeroed, another int64 // another batch of that size may follow without zeros
+		want, zeroed, another int64 // a batch of that size may follow without zeros
 	}{
-		{"small", 2 * piece, piece/2 - 1, 0, 64 * piece, 0, 0, 0},
-		{"half a piece", 2*piece + piece/2, piece / 2, 0, 64 * piece, piece / 2, 3 * piece, piece / 2},
-		{"whole pieces", 3 * piece, 2 * piece, 0, 64 * piece, 0, 3 * piece, 0},
-		{"from the middle of one", 8*piece + 101, piece + 1, 0, 64 * piece, piece - 101, 9 * piece, piece - 101},
-		{"over a border", 8*piece + 100, piece, 8 * piece, 64 * piece, piece - 100, 9 * piece, piece - 100},
-		{"in what was zeroed", 9*piece - 1, piece, 9 * piece, 64 * piece, 0, 9 * piece, 1},
-		{"to the end of it", 9 * piece, piece, 9 * piece, 64 * piece, 0, 9 * piece, 0},
-		{"at the file's end", 8*piece + 100, piece, 0, 8*piece + 200, 100, 8*piece + 200, 100},
-		{"to the file's last byte", 8*piece + 100, piece, 0, 8*piece + 100, 0, 8*piece + 100, 0},
-		{"a segment's first", piece/2 + 100, piece/2 + 100, 0, 64 * piece, piece/2 - 100, piece, piece/2 - 100},
+		{"half a piece", 2*piece + piece/2, 0, 64 * piece, piece / 2, 3 * piece, piece / 2},
+		{"whole pieces", 3 * piece, 0, 64 * piece, 0, 3 * piece, 0},
+		{"from the middle of one", 8*piece + 101, 0, 64 * piece, piece - 101, 9 * piece, piece - 101},
+		{"over a border", 8*piece + 100, 8 * piece, 64 * piece, piece - 100, 9 * piece, piece - 100},
+		{"in what was zeroed", 9*piece - 1, 9 * piece, 64 * piece, 0, 9 * piece, 1},
+		{"to the end of it", 9 * piece, 9 * piece, 64 * piece, 0, 9 * piece, 0},
+		{"at the file's end", 8*piece + 100, 0, 8*piece + 200, 100, 8*piece + 200, 100},
+		{"to the file's last byte", 8*piece + 100, 0, 8*piece + 100, 0, 8*piece + 100, 0},
+		{"a segment's first", piece/2 + 100, 0, 64 * piece, piece/2 - 100, piece, piece/2 - 100},
 	} {
 		s := newSegment(0, "", c.capacity)
 		s.zeroed = c.before
-		if got := s.zerosBehind(c.end, c.batch, p); int64(got) != c.want || s.zeroed != c.zeroed {
+		if got := s.zerosBehind(c.end, piece); int64(got) != c.want || s.zeroed != c.zeroed {
 			t.Errorf("%s: %d zeros up to %d, want %d up to %d", c.name, got, s.zeroed, c.want, c.zeroed)
 		}
-		if got := s.zerosBehind(c.end+c.another, piece, p); got != 0 {
+		if got := s.zerosBehind(c.end+c.another, piece); got != 0 {
 			t.Errorf("%s: %d zeros behind another", c.name, got)
 		}
 	}
@@ -160,13 +180,31 @@ func TestZerosBehindABatch(t *testing.T) {
 		{1, 4096}, {4096, 4096}, {4097, 8192}, {8191, 8192}, {8193, 16384}, {20_000, 32768}, {70_000, 128 << 10}, {200_000, 256 << 10}, {300_000, 512 << 10},
 	} {
 		s := newSegment(0, "", 1<<30)
-		if s.zerosBehind(c.end, 1, padded); s.zeroed != c.want {
+		if s.zerosBehind(c.end, 256<<10); s.zeroed != c.want {
 			t.Errorf("behind %d bytes zeros go up to %d, want %d", c.end, s.zeroed, c.want)
 		}
 	}
 }
 
-// Where no sync follows, zeros are written ahead of what is stored as well: once for each piece (up to 4 KiB, 8, 16 and so on, up to 768), and never over a record. Without them it is stored all the same.
+// How far zeros go depends on who waits for them.
+func TestPieces(t *testing.T) {
+	for _, c := range []struct {
+		readSynced bool
+		batch      int
+		want       int64
+	}{
+		{false, 100, 256 << 10}, {false, 100 << 10, 256 << 10}, {false, 1 << 20, 256 << 10},
+		{true, 100, 256 << 10}, {true, smallAlone, 256 << 10}, {true, smallAlone + 1, 0}, {true, largeAlone - 1, 0}, {true, largeAlone, 64 << 10}, {true, 1 << 20, 64 << 10},
+	} {
+		o := Options{ReadSynced: c.readSynced}
+		if got := o.pieceOf(c.batch); got != c.want {
+			t.Errorf("a batch of %d bytes, a sync behind each: %v: pieces of %d, want %d", c.batch, c.readSynced, got, c.want)
+		}
+	}
+}
+
+// Where no sync follows, zeros are written ahead of what is stored as well: once for each piece (up to 4 KiB, 8, 16 and so on, up to 768), and never over a record.
+// Where one does each batch is written. When the disk refuses that it is stored all the same.
 func TestZerosAheadOfStores(t *testing.T) {
 	for _, c := range []struct {
 		name       string
@@ -176,7 +214,8 @@ func TestZerosAheadOfStores(t *testing.T) {
 	}{
 		{"log", false, nil, 9},
 		{"log, and the disk refuses writes", false, errors.New("input/output error"), 9},
-		{"disk", true, nil, 0},
+		{"disk", true, nil, 600},
+		{"disk, and it refuses writes", true, errors.New("input/output error"), 600},
 	} {
 		writes := 0
 		trace := &disk.Trace{Disk: disk.NewMem(), Before: func(call, path string) error {
@@ -219,7 +258,7 @@ func TestZerosAheadOfStores(t *testing.T) {
 func TestZerosBehindTheLog(t *testing.T) {
 	for _, readSynced := range []bool{false, true} {
 		f := openLog(t, disk.NewMem(), Options{SegmentBytes: 2 << 20, ReadSynced: readSynced})
-		sizes := []int{100, 32 << 10, 64 << 10, 192 << 10, 300, paddedAlone.least, 1000, 320<<10 + 1, 64 << 10, 10}
+		sizes := []int{100, 32 << 10, 64 << 10, 192 << 10, 300, largeAlone, 1000, 320<<10 + 1, 64 << 10, 10}
 		want := 0
 		for round := range 3 {
 			for i, size := range sizes {

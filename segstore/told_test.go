@@ -186,6 +186,8 @@ var quiet = []*regexp.Regexp{
 	regexp.MustCompile(`^start.*: (open read-only|size|read) \d{20}\.gap$|^start.*: read dir `),
 	// Whether a roll is torn can't be seen: then it is not.
 	regexp.MustCompile(`^start after a kill: (open read-only|map) \d{20}\.log$`),
+	// A batch that can't be written is stored through the mapping, and the sync says what became of it.
+	regexp.MustCompile(`^(writing|keeping|giving up): write (\d{20}\.log|spare\.tmp)$`),
 	// All of it is on disk, and only its size is not: the next start makes it so, or a copy takes its place.
 	regexp.MustCompile(`^(close|giving up): (truncate|sync) (\d{20}\.log|spare\.tmp)$`),
 }
