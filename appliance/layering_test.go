@@ -191,6 +191,7 @@ var nearTheMachine = map[string]string{
 	"segstore/disk/send_linux.go":      "sends from a file",
 	"segstore/segment.go":              "tells a fault in a mapping from any other",
 	"ring/frame.go":                    "atomic words inside a byte buffer",
+	"appliance/intake/bodies.go":       "finds the request around a header",
 	"appliance/intake/socket_linux.go": "SO_REUSEPORT and its relatives",
 	"appliance/shard/clock_linux.go":   "asks how long the machine has been up",
 	"wire/blocks_amd64.go":             "asks what the processor can",

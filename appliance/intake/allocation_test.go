@@ -50,8 +50,8 @@ func TestDecodeAllocations(t *testing.T) {
 	}
 }
 
-// bench drives the handler as fasthttp does, without sockets: read the request, handle it, write the reply.
-type bench struct {
+// drive calls the handler as fasthttp does, without sockets: read the request, handle it, write the reply.
+type drive struct {
 	server  *Server
 	ctx     fasthttp.RequestCtx
 	request []byte
@@ -60,23 +60,27 @@ type bench struct {
 	out     *bufio.Writer
 }
 
-func newBench(s *Server, request string) *bench {
-	b := &bench{server: s, request: []byte(request), out: bufio.NewWriter(io.Discard)}
+func newDrive(s *Server, request string) *drive {
+	b := &drive{server: s, request: []byte(request), out: bufio.NewWriter(io.Discard)}
 	b.in = bufio.NewReaderSize(&b.source, 16<<10)
 	here := &net.TCPConn{}
 	b.ctx.Init2(here, &s.quiet, false)
 	return b
 }
 
-func (b *bench) run(t testing.TB, status int) {
+func (b *drive) run(t testing.TB, status int) {
 	b.ctx.Request.Reset()
 	b.ctx.Response.Reset()
 	b.source.Reset(b.request)
 	b.in.Reset(&b.source)
-	if err := b.ctx.Request.ReadLimitBody(b.in, b.server.opt.MaxBody); err != nil {
+	if err := b.ctx.Request.Header.Read(b.in); err != nil {
 		t.Fatal(err)
 	}
-	b.server.handle(&b.ctx)
+	b.server.headerReceived(&b.ctx.Request.Header)
+	if err := b.ctx.Request.ContinueReadBody(b.in, b.server.opt.MaxBody, false); err != nil {
+		t.Fatal(err)
+	}
+	b.server.serve(&b.ctx)
 	if got := b.ctx.Response.StatusCode(); got != status {
 		t.Fatalf("%d %s", got, b.ctx.Response.Body())
 	}
@@ -105,7 +109,7 @@ func TestAcceptAllocations(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := open(t, nil)
-			b := newBench(r.Server, c.request)
+			b := newDrive(r.Server, c.request)
 			for range 20 {
 				b.run(t, 202)
 			}
@@ -146,7 +150,7 @@ func TestRejectAllocations(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := open(t, nil)
-			b := newBench(r.Server, c.request)
+			b := newDrive(r.Server, c.request)
 			for range 20 {
 				b.run(t, c.status)
 			}
@@ -201,7 +205,7 @@ func BenchmarkHandler(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			r := open(b, nil)
-			h := newBench(r.Server, c.request)
+			h := newDrive(r.Server, c.request)
 			b.SetBytes(int64(len(c.request)))
 			b.ReportAllocs()
 			for b.Loop() {
@@ -212,7 +216,7 @@ func BenchmarkHandler(b *testing.B) {
 }
 
 func BenchmarkGuard(b *testing.B) {
-	h := newBench(&Server{opt: Options{MaxBody: 1 << 20}}, post("bench", event, "User-Agent: curl/8.5.0", "Accept: */*", "Content-Type: application/json"))
+	h := newDrive(&Server{opt: Options{MaxBody: 1 << 20}}, post("bench", event, "User-Agent: curl/8.5.0", "Accept: */*", "Content-Type: application/json"))
 	h.source.Reset(h.request)
 	if err := h.ctx.Request.Header.Read(h.in); err != nil {
 		b.Fatal(err)

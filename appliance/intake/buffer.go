@@ -1,10 +1,5 @@
 package intake
 
-import (
-	"math/bits"
-	"sync"
-)
-
 // The sizes of a stream's buffer. Every connection has a small one of its own, in which most lines fit, so that ten thousand silent
 // connections cost little. What is larger is lent while there are bytes: for frames that need it, and for senders that are faster.
 const (
@@ -18,41 +13,25 @@ const (
 // buffers lends memory to all streams' connections. It counts as the bodies of HTTP do, in the room that they share.
 type buffers struct {
 	room *room
-	mu   sync.Mutex
-	idle [32][][]byte // by the power of two that is their size
-	kept int
+	spares
 }
+
+func newBuffers(r *room) *buffers { return &buffers{room: r, spares: spares{most: buffersIdle}} }
 
 // take lends n bytes or more; nil when the room is full.
 func (s *buffers) take(n int) []byte {
-	class := bits.Len(uint(max(n, bufferLent) - 1))
-	size := 1 << class
-	if s.room.held.Add(int64(size)) > s.room.most {
-		s.room.held.Add(int64(-size))
+	n = max(n, bufferLent)
+	size := int64(spareSize(n))
+	if s.room.held.Add(size) > s.room.most {
+		s.room.held.Add(-size)
 		return nil
 	}
-	s.mu.Lock()
-	if last := len(s.idle[class]) - 1; last >= 0 {
-		b := s.idle[class][last]
-		s.idle[class][last] = nil
-		s.idle[class] = s.idle[class][:last]
-		s.kept -= size
-		s.mu.Unlock()
-		return b
-	}
-	s.mu.Unlock()
-	return make([]byte, size)
+	return s.spares.take(n)
 }
 
 func (s *buffers) give(b []byte) {
 	s.room.held.Add(int64(-len(b)))
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.kept+len(b) <= buffersIdle {
-		class := bits.Len(uint(len(b) - 1))
-		s.idle[class] = append(s.idle[class], b)
-		s.kept += len(b)
-	}
+	s.spares.give(b)
 }
 
 // buffer is what a connection has read and not yet used up.

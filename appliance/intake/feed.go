@@ -241,6 +241,7 @@ const (
 func (f *feed) insist() error {
 	w := f.w
 	for try, pause := 1, retryFirst; ; pause = min(2*pause, retryMost) {
+		w.offered = len(w.batch.Records)
 		err := f.server.opt.Set.Offer(&w.batch, w.ticket, f.server.opt.Ack)
 		if err == nil {
 			err = w.ticket.Wait(shard.AckTimeout)

@@ -25,7 +25,13 @@ const (
 // headers they read, and a reply that cannot be read is a batch sent twice.
 const positionMax = 4 << 10
 
-// handle answers one request, read whole. It is the main road of the appliance, top to bottom.
+// serve answers one request, read whole, and takes its body's memory back.
+func (s *Server) serve(ctx *fasthttp.RequestCtx) {
+	s.handle(ctx)
+	s.takeBody(&ctx.Request)
+}
+
+// handle answers one request. It is the main road of the appliance, top to bottom.
 func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	door, cl := s.doorOf(ctx)
 	door.requests.Add(1)
@@ -79,7 +85,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		Limit:  cmp.Or(r.Limit, s.opt.MaxBody),
 		Now:    arrival(ctx),
 	}
-	w.peer = peerOfRequest(cl)
+	w.source, w.peer = &ctx.Request, peerOfRequest(cl)
 	w.target = header.RequestURI()
 	if r.Key == nil {
 		_, w.query, _ = bytes.Cut(w.target, []byte("?"))
@@ -157,7 +163,7 @@ func (s *Server) overloaded(ctx *fasthttp.RequestCtx, r *route) {
 
 // unparsed answers a request in its wire's words without a parser having seen it.
 func (s *Server) unparsed(ctx *fasthttp.RequestCtx, r *route, o wire.Outcome) {
-	w := worker{outcome: o}
+	w := worker{bench: new(bench), outcome: o}
 	w.outcome.Request = &w.request
 	w.request.Method, w.request.Path, w.request.Now = r.method, pathOf(&ctx.Request.Header), time.Now().UnixMilli()
 	w.headers.raw = ctx.Request.Header.RawHeaders()

@@ -36,6 +36,12 @@ type rig struct {
 func start(t testing.TB, change func(*Options)) *rig {
 	t.Helper()
 	r := open(t, change)
+	r.run(t)
+	return r
+}
+
+func (r *rig) run(t testing.TB) {
+	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- r.Serve() }()
 	t.Cleanup(func() {
@@ -48,7 +54,6 @@ func start(t testing.TB, change func(*Options)) *rig {
 			t.Errorf("serving ended: %v", err)
 		}
 	})
-	return r
 }
 
 func open(t testing.TB, change func(*Options)) *rig {

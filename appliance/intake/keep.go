@@ -33,6 +33,7 @@ func (w *worker) keep(s *Server, r *route, ack shard.Ack, line *conn, asked bool
 		s.makeRejectedTopic()
 		w.layRejected(name, w.peer, w.request.Now)
 	}
+	w.outcome.Records, w.outcome.Items, w.outcome.Echo, w.outcome.Rejected = records, w.batch.Items, w.batch.Echo, parts
 	switch {
 	case line != nil && !asked && refused == 0 && line.pipeline.gather(s, line.door, w, ack):
 		w.owed = 0 // the pipeline owes them
@@ -41,7 +42,6 @@ func (w *worker) keep(s *Server, r *route, ack shard.Ack, line *conn, asked bool
 	default:
 		w.bring(s, ack)
 	}
-	w.outcome.Records, w.outcome.Items, w.outcome.Echo, w.outcome.Rejected = records, w.batch.Items, w.batch.Echo, parts
 	if w.outcome.Verdict == wire.Stored {
 		count.refuse(parts, refused)
 	} else {
@@ -93,17 +93,20 @@ func (w *worker) refuse(s *Server, r *route, name string, ack shard.Ack) {
 // once goes in pieces: when a later one fails, what went before stays, and is there twice when the sender tries again, unless the
 // records have IDs.
 func (w *worker) store(s *Server, ack shard.Ack) error {
+	w.offered = len(w.batch.Records)
 	err := s.opt.Set.Offer(&w.batch, w.ticket, ack)
 	if err == nil {
+		w.rest(s)
 		err = w.ticket.Wait(shard.AckTimeout)
 	}
 	if err == nil && ack == shard.AckDisk {
 		w.waitCluster()
 	}
-	if !errors.Is(err, shard.ErrTooLarge) || len(w.batch.Records) < 2 {
+	if !errors.Is(err, shard.ErrTooLarge) || w.offered < 2 {
 		w.account(err)
 		return err
 	}
+	w.pieces = true
 	all := w.batch.Records
 	defer func() { w.batch.Records = all }()
 	half := len(all) / 2

@@ -71,7 +71,10 @@ func openTroubled(t *testing.T) (r *rig, d *troubled) {
 			t.Fatal(err)
 		}
 	}
-	r = open(t, func(o *Options) { o.Set, o.Ack = set, shard.AckDisk })
+	r = open(t, func(o *Options) {
+		withLines(o)
+		o.Set, o.Ack = set, shard.AckDisk
+	})
 	r.set = set
 	return r, d
 }
@@ -124,6 +127,13 @@ func (r *rig) texts(t *testing.T, topics ...string) (all []string) {
 	return all
 }
 
+// worker is one of nobody's.
+func (r *rig) worker() *worker {
+	w := r.newWorker(used{})
+	w.bench = r.newBench()
+	return w
+}
+
 func (r *rig) holds(t *testing.T, want ...string) {
 	t.Helper()
 	if got := r.values(t, "a", "b"); !slices.Equal(got, want) {
@@ -148,7 +158,7 @@ func TestPartOfARequestIsKept(t *testing.T) {
 				return nil
 			}
 			d.trouble.Store(&full)
-			w := r.newWorker(used{})
+			w := r.worker()
 			lay(&w.batch, events...)
 			if err := w.store(r.Server, shard.AckDisk); !errors.Is(err, shard.ErrFull) {
 				t.Errorf("it is told %v", err)
@@ -165,7 +175,7 @@ func TestPartOfARequestIsKept(t *testing.T) {
 func TestRepeatsAreCountedApart(t *testing.T) {
 	r, _ := openTroubled(t)
 	for round, want := range []string{"2 0", "1 2"} {
-		w := r.newWorker(used{})
+		w := r.worker()
 		lay(&w.batch, []string{"a 1", "b 2", "a 3"}[:2+round]...)
 		for i := range w.batch.Records {
 			w.batch.Records[i].ID = w.batch.Records[i].Value
@@ -184,7 +194,7 @@ func TestRepeatsAreCountedApart(t *testing.T) {
 func (r *rig) newFeed() *feed {
 	return &feed{
 		streamOf: &streamOf{Stream: wire.Stream{Name: "lines"}, server: r.Server}, door: &doorCounts{},
-		workers: &workers{make: r.newWorker, limit: 1}, closing: make(chan struct{}),
+		workers: &workers{server: r.Server, limit: 1}, closing: make(chan struct{}),
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) {
 	door, cl := s.doorOf(ctx)
 	door.malformed.Add(1)
+	s.takeBody(&ctx.Request)
 	trouble := troubleOf(err)
 	turnAway(ctx, cl, trouble.status, trouble.sentence)
 	if trouble.status == fasthttp.StatusRequestEntityTooLarge {

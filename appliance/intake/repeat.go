@@ -42,10 +42,9 @@ const idBytes = 24
 // account notes what became of the records of the batch, or of the piece of it that was just offered: err is what Offer or Wait said.
 // What was acknowledged is safe, and what was there already, too, even if the rest failed.
 func (w *worker) account(err error) {
-	records := w.batch.Records
-	own := len(records)
+	own := w.offered
 	if w.told > 0 {
-		own = ownRecords(records)
+		own = ownRecords(w.batch.Records)
 	}
 	repeated := w.ticket.Repeated()
 	switch {
@@ -56,8 +55,8 @@ func (w *worker) account(err error) {
 		w.late += own - repeated
 		w.repeated += repeated
 	default:
-		for i := range records {
-			if isOwn(&records[i]) {
+		for i := range w.offered {
+			if w.isOwn(i) {
 				switch w.ticket.Fate(i) {
 				case shard.Kept:
 					w.kept++
@@ -69,12 +68,15 @@ func (w *worker) account(err error) {
 	}
 }
 
+// isOwn says whether the nth record of those offered last is the sender's. A worker that has no bench has offered no others.
+func (w *worker) isOwn(n int) bool { return w.bench == nil || isOwn(&w.batch.Records[n]) }
+
 // tellLate is asked when a request gives up waiting: its records stay in flight until it is known what became of them.
 func (w *worker) tellLate() func(fate func(record int) shard.Fate) {
 	count := w.owedTo
-	own := make([]bool, len(w.batch.Records))
+	own := make([]bool, w.offered)
 	for i := range own {
-		own[i] = isOwn(&w.batch.Records[i])
+		own[i] = w.isOwn(i)
 	}
 	return func(fate func(record int) shard.Fate) {
 		for i := range own {

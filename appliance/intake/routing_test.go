@@ -37,7 +37,7 @@ func TestRouting(t *testing.T) {
 	tell(t, dial(t, r.at("pickle")), pickles.String())
 	r.waitStored(t, "metrics", 3*rounds*series)
 	topic, _ := r.set.Topic("metrics")
-	ticket, logs, found := r.set.NewTicket(), topic.Logs(), [2]int{}
+	hash, logs, found := r.set.Hasher(), topic.Logs(), [2]int{}
 	for shard, log := range logs {
 		cursor := log.Cursor(log.First())
 		defer cursor.Close()
@@ -51,7 +51,7 @@ func TestRouting(t *testing.T) {
 			records := batch.Records()
 			for rec, ok := records.Next(); ok; rec, ok = records.Next() {
 				found[shard]++
-				if want := ticket.HashKey(rec.Key) % uint64(len(logs)); want != uint64(shard) {
+				if want := hash(rec.Key) % uint64(len(logs)); want != uint64(shard) {
 					t.Errorf("%s is in shard %d, and belongs to %d", rec.Key, shard, want)
 				}
 			}

@@ -30,6 +30,7 @@ type Server struct {
 	quiet      quietLogger
 	complaints complaints
 	room       room
+	bodies     spares
 	shed       atomic.Uint64
 	unkept     atomic.Uint64
 	upset      atomic.Int64 // until then, ms since 1970, pipelined requests do not gather
@@ -47,6 +48,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{opt: o, quiet: quietLogger{log: o.Logger}, complaints: complaints{log: o.Logger}, cut: make(chan struct{})}
 	s.room.most, s.room.small = o.MaxBuffered, o.MaxHeader
+	s.bodies.most = max(spareBodies, 2*spareSize(o.MaxBody))
 	if s.routes, err = newRoutes(o.Formats); err != nil {
 		return nil, err
 	}
@@ -74,7 +76,7 @@ func New(o Options) (*Server, error) {
 
 func (s *Server) setEngine() {
 	s.engine = fasthttp.Server{
-		Handler:        s.handle,
+		Handler:        s.serve,
 		ErrorHandler:   s.unread,
 		ExpectHandler:  s.expect,
 		HeaderReceived: s.headerReceived,
@@ -98,19 +100,26 @@ func (s *Server) setEngine() {
 // smallBody is what a body may have, in bytes, that has no time of its own, but the header's.
 const smallBody = 4 << 10
 
-// headerReceived gives a body the part of the request's time that is not set aside for its header, and the size its wire allows.
+// headerReceived gives a body the part of the request's time that is not set aside for its header, the size its wire allows, and memory.
 func (s *Server) headerReceived(h *fasthttp.RequestHeader) (c fasthttp.RequestConfig) {
-	if n := h.ContentLength(); n < 0 && !h.IsGet() || n > smallBody {
+	n := h.ContentLength() // below 0: chunked, or nothing is said
+	if n < 0 && !h.IsGet() || n > smallBody {
 		// Has fasthttp call conn.SetReadDeadline. If there is no such part the header's deadline holds for the body too.
 		c.ReadTimeout = s.opt.ReadTimeout - s.opt.HeaderTimeout
 	}
-	if n := h.ContentLength(); n < 0 || n > s.opt.MaxBody {
+	if n < 0 || n > s.opt.MaxBody {
 		if r, _, _ := s.routes.find(pathOf(h), h.Method()); r != nil && r.Limit > s.opt.MaxBody {
 			c.MaxRequestBodySize = r.Limit
 		}
 	}
+	if n == chunkedLength || n > smallBody && n <= max(s.opt.MaxBody, c.MaxRequestBodySize) {
+		s.lendBody(h, n)
+	}
 	return c
 }
+
+// chunkedLength is what fasthttp has for the length of a body that comes in chunks.
+const chunkedLength = -1
 
 // ended stores what a connection left, whose goroutine ends: fasthttp leaves replies behind in its buffer when the server stops.
 func ended(c net.Conn, state fasthttp.ConnState) {
@@ -171,7 +180,7 @@ func (s *Server) newDoor(scheme string, l net.Listener) *door {
 		times:   times{s.opt.HandshakeTimeout, s.opt.HeaderTimeout, s.opt.ReadTimeout - s.opt.HeaderTimeout, s.opt.WriteTimeout, s.opt.IdleTimeout},
 		closing: make(chan struct{}),
 		open:    make(map[*conn]struct{}),
-		workers: &workers{make: s.newWorker, limit: s.opt.MaxInFlight},
+		workers: &workers{server: s, limit: s.opt.MaxInFlight},
 	}
 	if scheme == "https" {
 		d.secure = secured(s.certs, s.opt.HandshakeTimeout)
@@ -180,14 +189,14 @@ func (s *Server) newDoor(scheme string, l net.Listener) *door {
 }
 
 func (s *Server) newWorker(left used) *worker {
-	w := &worker{counts: left.counts, ticket: left.ticket, parsers: make([]wire.Parser, s.routes.count+s.routes.streams)}
+	w := &worker{counts: left.counts, ticket: left.ticket}
 	if w.counts == nil {
 		w.counts = newTally(len(s.opt.Formats))
 	}
 	if w.ticket == nil {
 		w.ticket = s.opt.Set.NewTicket()
 	}
-	w.ticket.Late, w.batch.Hash = w.tellLate, w.ticket.HashKey
+	w.ticket.Late = w.tellLate
 	w.digest = sha256.New()
 	return w
 }

@@ -42,7 +42,7 @@ type streamCounts struct {
 
 // openStreams opens every stream's sockets.
 func (s *Server) openStreams(crowd *crowd) error {
-	number, lent := s.routes.count, &buffers{room: &s.room}
+	number, lent := s.routes.count, newBuffers(&s.room)
 	for i, f := range s.opt.Formats {
 		for _, stream := range f.Streams {
 			of := &streamOf{Stream: stream, server: s, format: i, number: number, buffers: lent}
@@ -72,7 +72,7 @@ func (s *Server) openStream(of *streamOf, addr string, crowd *crowd) error {
 		s.streams = append(s.streams, &streamDoor{door: d, streamOf: of})
 	}
 	for _, p := range packets {
-		s.datagrams = append(s.datagrams, newDatagramDoor(of, p, &workers{make: s.newWorker, limit: 1}))
+		s.datagrams = append(s.datagrams, newDatagramDoor(of, p, &workers{server: s, limit: 1}))
 	}
 	return nil
 }

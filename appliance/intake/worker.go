@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/valyala/fasthttp"
 
 	"penstock/appliance/shard"
 	"penstock/wire"
@@ -16,12 +17,12 @@ import (
 // worker is everything one request needs while it is in work. It belongs to one request at a time and is used again, so that
 // after it has grown to a usual request nothing is allocated.
 type worker struct {
-	batch   wire.Batch
-	inflate inflater
-	parsers []wire.Parser // by route number; made when first needed
+	*bench  // nil once the records are laid and all there is to do is wait: see worker.rest
+	home    *workers
 	ticket  *shard.Ticket
 	headers headers
 	request wire.Request
+	source  *fasthttp.Request // whose body it is; nil: nobody's
 	outcome wire.Outcome
 	reply   []byte // the reply's body
 	where   []byte // the reply's position
@@ -32,6 +33,9 @@ type worker struct {
 	key     []byte       // what the request carries as a key, looked up when something of it is refused
 	zip     *gzip.Writer // made when first needed
 	zipped  bytes.Buffer
+
+	offered int  // records of the batch, or of the piece of it that was offered last
+	pieces  bool // the batch is offered in pieces
 
 	asked     int // refused parts of the batch that were to be kept so far
 	told      int // those of them that have a record in the batch
@@ -57,15 +61,17 @@ const replyKeep = 64 << 10
 
 // release lets go of what the last request lent.
 func (w *worker) release() {
-	w.batch.Reset()
+	if w.bench != nil {
+		w.bench.clear()
+	}
 	w.headers = headers{}
 	w.request = wire.Request{}
+	w.source, w.pieces = nil, false
 	w.outcome = wire.Outcome{}
 	w.target, w.query, w.key, w.peer = nil, nil, nil, netip.Addr{}
 	w.asked, w.told, w.toldBytes = 0, 0, 0
 	w.kept, w.repeated, w.late = 0, 0, 0
 	w.spooled, w.inCluster = false, false
-	w.inflate.forget()
 	if w.zipped.Cap() > replyKeep {
 		w.zipped = bytes.Buffer{}
 	}
@@ -80,40 +86,57 @@ func (w *worker) release() {
 // workers is a door's bounded stack of idle workers. It is not a sync.Pool: the collector would empty it, and the next requests
 // would pay for it. The last one used is the first to be used again, while the caches still know it.
 type workers struct {
-	make  func(used) *worker
-	limit int
+	server *Server
+	limit  int
 
-	mu    sync.Mutex
-	idle  []*worker
-	alive int      // idle and in work
-	all   []*tally // one for each worker ever alive at once
-	spare []used   // of workers thrown away
-	_     [64]byte // the next door's stack belongs to another core
+	mu      sync.Mutex
+	idle    []*worker // without their benches
+	benches []*bench  // idle
+	alive   int       // idle and in work
+	all     []*tally  // one for each worker ever alive at once
+	spare   []used    // of workers thrown away
+	_       [64]byte  // the next door's stack belongs to another core
 }
 
 // take returns a worker, or nil when as many as may be are in work.
 func (s *workers) take() *worker {
 	s.mu.Lock()
-	if n := len(s.idle); n > 0 {
-		w := s.idle[n-1]
-		s.idle[n-1] = nil
-		s.idle = s.idle[:n-1]
-		s.mu.Unlock()
-		return w
-	}
-	if s.alive == s.limit {
-		s.mu.Unlock()
-		return nil
-	}
-	s.alive++
+	w := pop(&s.idle)
 	var left used
-	if n := len(s.spare); n > 0 {
-		left = s.spare[n-1]
-		s.spare = s.spare[:n-1]
+	if w == nil {
+		if s.alive == s.limit {
+			s.mu.Unlock()
+			return nil
+		}
+		s.alive++
+		left = pop(&s.spare)
 	}
+	b := pop(&s.benches)
 	s.mu.Unlock()
 
-	w := s.make(left)
+	if w == nil {
+		w = s.newWorker(left)
+	}
+	if b == nil {
+		b = s.server.newBench()
+	}
+	w.bench = b
+	return w
+}
+
+// pop takes what a stack was given last; zero if there is nothing.
+func pop[T any](stack *[]T) (last T) {
+	var zero T
+	if n := len(*stack) - 1; n >= 0 {
+		last, (*stack)[n] = (*stack)[n], zero
+		*stack = (*stack)[:n]
+	}
+	return last
+}
+
+func (s *workers) newWorker(left used) *worker {
+	w := s.server.newWorker(left)
+	w.home = s
 	if left.counts == nil {
 		s.mu.Lock()
 		s.all = append(s.all, w.counts)
@@ -126,7 +149,21 @@ func (s *workers) take() *worker {
 func (s *workers) give(w *worker) {
 	w.release()
 	s.mu.Lock()
+	if w.bench != nil {
+		s.benches = append(s.benches, w.bench)
+		w.bench = nil
+	}
 	s.idle = append(s.idle, w)
+	s.mu.Unlock()
+}
+
+// giveBench takes a worker's bench, which it does not need any more.
+func (s *workers) giveBench(w *worker) {
+	b := w.bench
+	w.bench = nil
+	b.clear()
+	s.mu.Lock()
+	s.benches = append(s.benches, b)
 	s.mu.Unlock()
 }
 

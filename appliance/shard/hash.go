@@ -18,8 +18,8 @@ func (h *hasher) sum(key []byte) uint64 {
 	return h.digest.Sum64()
 }
 
-// HashKey is the hash that a key's shard is found by, for a batch's Hash.
-func (t *Ticket) HashKey(key []byte) uint64 { return t.hash.sum(key) }
+// Hasher is the hash that a key's shard is found by, for a batch's Hash: one goroutine at a time may call what it returns.
+func (s *Set) Hasher() func(key []byte) uint64 { return (&hasher{seed: s.seed}).sum }
 
 // hashOf is that of a record's key, which who made the record may know.
 func (t *Ticket) hashOf(r *wire.Record) uint64 {

@@ -11,14 +11,14 @@ import (
 // A record that has its key's hash goes where it goes without, and whoever knows a hash is believed.
 func TestRoute_HashKnown(t *testing.T) {
 	s := openSet(t, t.TempDir(), nil)
-	k := s.NewTicket()
+	k, hash := s.NewTicket(), s.Hasher()
 	store(t, s, k, AckLog, "t a 1", "t b 2", "t c 3", "t d 4")
 	b := batchOf("t a 1", "t b 2", "t c 3", "t d 4")
 	for i := range b.Records {
-		b.Records[i].Hash = k.HashKey(b.Records[i].Key)
+		b.Records[i].Hash = hash(b.Records[i].Key)
 	}
 	other := batchOf("t e 5")
-	other.Records[0].Hash = k.HashKey([]byte("e")) + 1
+	other.Records[0].Hash = hash([]byte("e")) + 1
 	for _, b := range []*wire.Batch{b, other} {
 		if err := s.Offer(b, k, AckLog); err != nil {
 			t.Fatal(err)
@@ -32,7 +32,7 @@ func TestRoute_HashKnown(t *testing.T) {
 		for _, r := range records {
 			key, _, _ := strings.Cut(r, " ")
 			seen[key]++
-			if at := k.HashKey([]byte(key)) % 2; (at == uint64(shard)) == (key == "e") {
+			if at := hash([]byte(key)) % 2; (at == uint64(shard)) == (key == "e") {
 				t.Errorf("%s is in shard %d", key, shard)
 			}
 		}

@@ -114,6 +114,9 @@ func (t *Ticket) Wait(timeout time.Duration) error {
 	return ErrTimeout
 }
 
+// Waits says whether Wait is likely to wait.
+func (t *Ticket) Waits() bool { return t.pending && t.wait.state.Load() == waitOpen }
+
 func (t *Ticket) verdict() error {
 	t.set.settleIDs(t.ids, t.wait, t.ack)
 	t.ids = t.ids[:0]
