@@ -13,18 +13,19 @@ import (
 // spareBodies is how many bytes are kept for bodies to come, or room for two of the largest.
 const spareBodies = 16 << 20
 
-// lendBody gives the request of a header memory for a body of n bytes, or of nobody knows how many.
+// lendBody gives the request of a header memory for a body of n bytes. Where nobody knows how many it is what is there: who announces chunks and sends
+// none gets nothing made.
 func (s *Server) lendBody(h *fasthttp.RequestHeader, n int) {
 	r := requestOf(h)
-	had := r.SwapBody(nil)
-	switch {
-	case cap(had) > smallBody && cap(had) >= n: // a request left it that nobody took it back from
-		r.SwapBody(had)
-	case n == chunkedLength:
-		r.SwapBody(s.bodies.takeLargest(bufferLent)[:0])
-	default:
-		r.SwapBody(s.bodies.take(n)[:0])
+	had := r.SwapBody(nil) // small; or large, of a request that nobody took it back from
+	if n == chunkedLength && cap(had) <= smallBody {
+		if b := s.bodies.takeLargest(); b != nil {
+			had = b[:0]
+		}
+	} else if cap(had) < n {
+		had = s.bodies.take(n)[:0]
 	}
+	r.SwapBody(had)
 }
 
 // takeBody takes the memory of a request's body back, if it is large. Nothing may use the body any more.

@@ -31,17 +31,16 @@ func (s *spares) take(n int) []byte {
 	return b
 }
 
-// takeLargest returns the largest there is, of spareSize(least) bytes or more: for who does not know how much it will need.
-func (s *spares) takeLargest(least int) []byte {
+// takeLargest returns the largest that is there, or nil: for who does not know how much it will need.
+func (s *spares) takeLargest() []byte {
 	s.mu.Lock()
-	for class := len(s.idle) - 1; class > spareClass(least); class-- {
+	defer s.mu.Unlock()
+	for class := len(s.idle) - 1; class >= 0; class-- {
 		if b := s.last(class); b != nil {
-			s.mu.Unlock()
 			return b
 		}
 	}
-	s.mu.Unlock()
-	return s.take(least)
+	return nil
 }
 
 // last takes what was given last of a class, or nil.
