@@ -85,9 +85,9 @@ func readHeader(src []byte) header {
 	return h
 }
 
-// sealBatch writes the head of a batch whose records already stand behind it, and its CRC last.
-func sealBatch(batch []byte, h *header) {
-	be := binary.BigEndian
+// seal writes the head of a batch whose records already stand behind it, and its CRC last.
+func (d *Draft) seal(h *header) {
+	be, batch := binary.BigEndian, d.bytes
 	be.PutUint64(batch, uint64(h.base))
 	be.PutUint32(batch[atLength:], uint32(len(batch)-lengthOverhead))
 	be.PutUint32(batch[atEpoch:], uint32(h.epoch))
@@ -100,7 +100,7 @@ func sealBatch(batch []byte, h *header) {
 	be.PutUint16(batch[atProducer+8:], ^uint16(0))
 	be.PutUint32(batch[atBinding:], uint32(bind(batch)))
 	be.PutUint32(batch[atCount:], uint32(h.count))
-	be.PutUint32(batch[atCRC:], crc32.Checksum(batch[atAttributes:], castagnoli))
+	be.PutUint32(batch[atCRC:], d.checksum())
 }
 
 // unbound is the binding of batches that were not written here, or by an earlier version.

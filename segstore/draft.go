@@ -10,6 +10,8 @@ type Draft struct {
 	maxTime  int64
 	count    int32
 	ids      int64 // records with an ID
+	sum      uint32
+	summed   int // bytes of records that sum is the CRC of
 }
 
 // Append lays a record: see Log.AppendRecord. Room must have been made.

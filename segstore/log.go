@@ -198,15 +198,23 @@ func (l *Log) Commit() (closed bool) {
 	l.closeBatch(b)
 	l.usual = len(b.bytes)
 	l.o.Stages.give(b.bytes)
-	b.bytes, b.count, b.ids = nil, 0, 0
+	*b = Draft{}
 	return true
+}
+
+// SumOpen takes the checksum of what the open batch has got since it was called last, while the processor's cache has it. It may be left out, and is
+// worth it where that was much.
+func (l *Log) SumOpen() {
+	if l.open.count > 0 {
+		l.open.Sum()
+	}
 }
 
 // closeBatch closes a batch whose records are the last ones before next, and publishes it.
 func (l *Log) closeBatch(b *Draft) {
 	s := l.active
 	base := l.next - int64(b.count)
-	sealBatch(b.bytes, &header{base: base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})
+	b.seal(&header{base: base, epoch: l.epoch, baseTime: b.baseTime, maxTime: b.maxTime, count: b.count})
 	s.place(b.bytes, l.pos, &l.o)
 	s.index.add(indexEntry{offset: base, position: l.pos, maxTime: s.maxTime})
 	s.maxTime = max(s.maxTime, b.maxTime)

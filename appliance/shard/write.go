@@ -62,12 +62,21 @@ func (t *Ticket) write(records []wire.Record, ack Ack) {
 			sh.log.writer.put(sh.log, &h)
 		} else {
 			sh.log.writer.laid(sh.log, &h, sh.last, sh.frame)
+			t.set.sumLarge(sh.log, sh.bound)
 		}
 	}
 	for _, w := range t.helms {
 		w.commit()
 	}
 	t.letGo()
+}
+
+// sumLarge has the open batch's checksum go on to its end, where what it just got is large: the syncer, which closes it later, would find it out of the
+// processor's cache.
+func (s *Set) sumLarge(l *logState, bytes int) {
+	if bytes >= s.o.apartLeast {
+		l.log.SumOpen()
+	}
 }
 
 // append lays records into the open batches of the logs whose helms it has, but those that were laid apart.

@@ -97,6 +97,7 @@ func (w *writer) frame(b []byte) {
 		last = l.log.AppendRecord(r.id, r.key, r.value, r.headers, r.ms)
 	}
 	w.laid(l, &h, last, len(b))
+	w.set.sumLarge(l, int(h.bound))
 }
 
 // laid notes that a request's records stand in a log's open batch, the last of them at that offset.
