@@ -52,9 +52,9 @@ func (d *Draft) Sum() {
 
 // checksum is that of the whole batch, whose head is written.
 func (d *Draft) checksum() uint32 {
-	head := crc32.Checksum(d.bytes[atAttributes:BatchOverhead], castagnoli)
-	if d.summed > 0 {
-		head = followed(head, d.sum, d.summed)
+	if d.summed == 0 {
+		return crc32.Checksum(d.bytes[atAttributes:], castagnoli)
 	}
+	head := followed(crc32.Checksum(d.bytes[atAttributes:BatchOverhead], castagnoli), d.sum, d.summed)
 	return crc32.Update(head, castagnoli, d.bytes[BatchOverhead+d.summed:])
 }
