@@ -202,14 +202,6 @@ func (l *Log) Commit() (closed bool) {
 	return true
 }
 
-// SumOpen takes the checksum of what the open batch has got since it was called last, while the processor's cache has it. It may be left out, and is
-// worth it where that was much.
-func (l *Log) SumOpen() {
-	if l.open.count > 0 {
-		l.open.Sum()
-	}
-}
-
 // closeBatch closes a batch whose records are the last ones before next, and publishes it.
 func (l *Log) closeBatch(b *Draft) {
 	s := l.active

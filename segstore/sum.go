@@ -50,6 +50,14 @@ func (d *Draft) Sum() {
 	d.summed = len(d.bytes) - BatchOverhead
 }
 
+// SumOpen takes the checksum of what the open batch has got since it was called last, while the processor's cache has it. It may be left out, and is
+// worth it where that was much.
+func (l *Log) SumOpen() {
+	if l.open.count > 0 {
+		l.open.Sum()
+	}
+}
+
 // checksum is that of the whole batch, whose head is written.
 func (d *Draft) checksum() uint32 {
 	if d.summed == 0 {
