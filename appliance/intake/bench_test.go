@@ -43,6 +43,10 @@ func TestBodiesGoFromConnectionToConnection(t *testing.T) {
 	eventually(t, "one that announces chunks had what was there", func() bool { return kept() < had })
 	r.one(t, post("bodies", body))
 	before := kept()
+	refused := fmt.Sprintf("POST /nowhere HTTP/1.1\r\nHost: penstock\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n", len(body))
+	if a := r.one(t, refused); a.status != 404 || kept() != before {
+		t.Fatalf("%d, and of %d bytes %d are left for the next by a body that was not wanted", a.status, before, kept())
+	}
 	for range 5 {
 		c := r.dial(t)
 		if _, err := io.WriteString(c, post("bodies", body)[:len(body)/2]); err != nil {

@@ -68,6 +68,14 @@ func troubleOf(err error) trouble {
 // expect decides on a request that asks before it sends its body ("Expect: 100-continue"): what would be refused anyway is
 // refused now, before a byte of the body is sent.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
+	status := s.expected(ctx)
+	if status != fasthttp.StatusContinue {
+		s.takeBody(&ctx.Request) // no handler will
+	}
+	return status
+}
+
+func (s *Server) expected(ctx *fasthttp.RequestCtx) int {
 	header := &ctx.Request.Header
 	if flaw, _ := judge(header, &headers{}); flaw != "" {
 		return fasthttp.StatusBadRequest
