@@ -27,7 +27,7 @@ func (b *bench) clear() {
 // to be offered yet.
 func (w *worker) rest(s *Server) {
 	_, refused := w.batch.Rejected()
-	if w.home == nil || w.pieces || w.told > 0 || refused > 0 || w.batch.Echo != nil || w.outcome.Fault != nil || !w.ticket.Waits() {
+	if w.pieces || w.told > 0 || refused > 0 || w.batch.Echo != nil || w.outcome.Fault != nil || !w.ticket.Waits() {
 		return
 	}
 	w.request.Body, w.request.Decode = nil, nil

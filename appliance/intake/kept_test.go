@@ -127,12 +127,7 @@ func (r *rig) texts(t *testing.T, topics ...string) (all []string) {
 	return all
 }
 
-// worker is one of nobody's.
-func (r *rig) worker() *worker {
-	w := r.newWorker(used{})
-	w.bench = r.newBench()
-	return w
-}
+func (r *rig) worker() *worker { return r.doors[0].workers.take() }
 
 func (r *rig) holds(t *testing.T, want ...string) {
 	t.Helper()
