@@ -167,6 +167,9 @@ func (a *Appliance) topicDeleted(topic string) error {
 	return errors.Join(errs...)
 }
 
+// residentPart is which part of the memory is for what the logs got last: enough for who follows them, and what else is on the machine keeps the rest.
+const residentPart = 8
+
 func (a *Appliance) openLogs() error {
 	c := &a.config
 	var err error
@@ -180,6 +183,7 @@ func (a *Appliance) openLogs() error {
 		RingBytes:      int(c.RingSize()),
 		Retention:      c.Retention,
 		RetentionBytes: c.RetentionBytes,
+		ResidentBytes:  tuning.Memory() / residentPart,
 		MinFreeBytes:   c.MinFreeBytes,
 		Caps:           map[string]int64{wire.RejectedTopic: c.RejectedBytes},
 		MaxTopics:      c.MaxTopics,

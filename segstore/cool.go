@@ -5,14 +5,14 @@ import "penstock/segstore/disk"
 // coolStep is how much is given back at a time.
 const coolStep = 4 << 20
 
-// cool gives the pages of what was written long ago back to the system, step by step as the log grows: the newest Options.ResidentBytes stay
+// cool gives the pages of what was written long ago back to the system, step by step as the log grows: the newest Options.Resident bytes stay
 // in memory for those who follow the log, and older ones are read from the disk when somebody wants them. The kernel then hands the pages that were
 // given back out again for what comes next. Without this a log would push everything else out of memory; and pages that were not used
 // for a while are dear, on a virtual machine above all, whose host has taken them back.
 //
 // The syncer calls it, after a sync: what is not on disk stays in memory in any case.
 func (l *Log) cool() {
-	warm := l.o.ResidentBytes
+	warm := min(l.o.Resident(), l.o.SegmentBytes)
 	list := l.list()
 	if of := l.cooling.of; of != nil && len(list) > 0 && of.base < list[0].base { // it was removed
 		l.cooling.end()

@@ -35,15 +35,19 @@ func (f *coolFile) Unstore(mapping []byte, from, to int64) {
 	f.d.unstored = append(f.d.unstored, [2]int64{from, to})
 }
 
-// The newest ResidentBytes stay in memory, and all before them is given back once it is on disk: of the segment that grows, and of those that
-// are done with.
+// The newest Resident bytes stay in memory, and all before them is given back once it is on disk: of the segment that grows, and of those that
+// are done with. Where they become fewer, so does what stays.
 func TestCooling(t *testing.T) {
 	d := &coolDisk{Disk: disk.NewMem()}
 	o := testOptions()
-	o.SegmentBytes, o.ResidentBytes = 16<<20, 6<<20
+	resident := int64(6 << 20)
+	o.SegmentBytes, o.Resident = 16<<20, func() int64 { return resident }
 	f := openLog(t, d, o)
 	value := make([]byte, 1<<20)
-	for range 60 {
+	for n := range 80 {
+		if n == 60 {
+			resident = 1 << 20
+		}
 		f.must(f.Reserve(int64(len(value)) + RecordOverhead))
 		f.Append(nil, value, 1)
 		f.Commit()
@@ -58,7 +62,7 @@ func TestCooling(t *testing.T) {
 		for _, s := range f.list() {
 			all, cold = all+s.readable(), cold+s.cooled.Load()
 		}
-		if warm := all - cold; warm < min(all, o.ResidentBytes) || warm > o.ResidentBytes+2*coolStep {
+		if warm := all - cold; warm < min(all, resident) || warm > resident+2*coolStep {
 			t.Fatalf("of %d bytes %d are warm", all, warm)
 		}
 		if d.cooled < cold {

@@ -27,11 +27,12 @@ type Options struct {
 	SegmentBytes int64 // how large a segment grows; at most SegmentBytesMax
 	// ReadSynced lets readers see only what is on disk (what a power cut can't take back). Otherwise they see what is written.
 	ReadSynced bool
-	// ResidentBytes is how much of what was written last stays in memory; the system may have the rest. 0: SegmentBytes.
-	ResidentBytes int64
-	Stages        *Stages      // nil: its own
-	Disk          disk.Disk    // nil: OS
-	Now           func() int64 // the retention clock, ms; it must not follow the wall clock's jumps
+	// Resident is how much of what was written last stays in memory, bytes, as things are now; the system may have the rest. The syncer calls it. nil: a
+	// segment's worth, which is the most.
+	Resident func() int64
+	Stages   *Stages      // nil: its own
+	Disk     disk.Disk    // nil: OS
+	Now      func() int64 // the retention clock, ms; it must not follow the wall clock's jumps
 	// Background is called, from the writer or the syncer, when Log.Background has work to do. It must not block.
 	// nil: nobody readies segments ahead, Reserve makes them; Log.Background is still to be called now and then.
 	Background func()

@@ -73,8 +73,8 @@ func (o Options) withDefaults() Options {
 	if o.SegmentBytes < SegmentBytesMin || o.SegmentBytes > SegmentBytesMax {
 		panic(fmt.Sprintf("BUG: a segment of %d bytes", o.SegmentBytes))
 	}
-	if o.ResidentBytes == 0 {
-		o.ResidentBytes = o.SegmentBytes
+	if o.Resident == nil {
+		o.Resident = func() int64 { return o.SegmentBytes }
 	}
 	if o.Now == nil {
 		o.Now = func() int64 { return time.Now().UnixMilli() }

@@ -5,7 +5,7 @@
 //	Check compares, and advises: a pure function  advice.go, check_*.go
 //	Apply sets what can be set at run time        sysctl.go
 //	Measure says what a tuning buys here          measure.go, measure_*.go
-//	Pin, SteerByCPU, LimitMemory are the tunings that the appliance itself does
+//	Pin, SteerByCPU, LimitMemory are the tunings that the appliance itself does; Memory is what it goes by
 //
 // Inspect reads /proc and /sys through an fs.FS, so any machine can be made up in a test. Nothing here changes the host but Apply.
 //

@@ -27,3 +27,15 @@ func memoryLimit(root fs.FS, pid int, said string) int64 {
 	}
 	return memoryShare(files{root}.cgroupLimits(pid).Memory)
 }
+
+// Memory is how much memory there is for this process, bytes: the machine's, or less where its control groups allow less. 0: nobody says.
+func Memory() int64 { return memoryOf(os.DirFS("/"), os.Getpid()) }
+
+func memoryOf(root fs.FS, pid int) int64 {
+	r := files{root}
+	all, limit := r.field("proc/meminfo", "MemTotal:")<<10, r.cgroupLimits(pid).Memory
+	if limit > 0 && (limit < all || all == 0) {
+		return limit
+	}
+	return all
+}

@@ -28,6 +28,28 @@ func TestMemoryLimit(t *testing.T) {
 	f("", "", 0)
 }
 
+func TestMemory(t *testing.T) {
+	f := func(total, limit string, want int64) {
+		t.Helper()
+		tree := fstest.MapFS{
+			"proc/7/cgroup":       {Data: []byte("0::/\n")},
+			"proc/self/mountinfo": {Data: []byte("24 22 0:24 / /cg rw - cgroup2 cgroup2 rw\n")},
+			"cg/memory.max":       {Data: []byte(limit)},
+		}
+		if total != "" {
+			tree["proc/meminfo"] = &fstest.MapFile{Data: []byte("MemTotal:       " + total + " kB\nMemFree: 1 kB\n")}
+		}
+		if got := memoryOf(tree, 7); got != want {
+			t.Errorf("%s kB of which %s may be used: %d, want %d", total, limit, got, want)
+		}
+	}
+	f("1000", "max", 1000<<10)
+	f("1000", "2000", 2000)
+	f("1000", "2000000", 1000<<10)
+	f("", "2000", 2000)
+	f("", "max", 0)
+}
+
 // TestLimitMemoryLeavesTheOperatorsWord asks the runtime, before and after.
 func TestLimitMemoryLeavesTheOperatorsWord(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)

@@ -58,6 +58,7 @@ func (k *keeper) run() {
 			k.retry()
 		case <-space.C:
 			k.freeSpace()
+			k.set.shareMemory()
 			k.set.openSick()
 		case <-age.C:
 			k.retain()

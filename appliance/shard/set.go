@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"runtime"
 	"sort"
@@ -30,6 +31,7 @@ type Options struct {
 	Retention      time.Duration
 	RetentionBytes int64                   // all topics together; 0 = no bound
 	Caps           map[string]int64        // by topic: the most bytes its logs keep together
+	ResidentBytes  int64                   // of memory that logs have together for what was written last; 0 = a segment's worth each
 	MinFreeBytes   int64                   // free disk below which the oldest segments go early; 0 = the lesser of 1 GiB and 5 % of the disk
 	MaxTopics      int                     // 0 = 1000
 	Ack            Ack                     // the default policy; with AckDisk readers see only what is on disk
@@ -76,6 +78,7 @@ type Set struct {
 	closeErr  error
 
 	dirty                    atomic.Int32  // logs that wait for a sync
+	resident                 atomic.Int64  // what each log keeps in memory now: see shareMemory
 	turn                     atomic.Uint32 // the shard, modulo their number, that records without a key go to
 	refusedBusy, refusedFull atomic.Uint64
 }
@@ -94,6 +97,7 @@ func Open(o Options) (*Set, error) {
 func build(o Options) (*Set, error) {
 	o = o.withDefaults()
 	s := &Set{o: o, disk: o.Disk, sick: map[string]sickTopic{}}
+	s.resident.Store(o.ResidentBytes)
 	s.topics.Store(&topicMap{})
 	s.logs.Store(&[]*logState{})
 	for _, dir := range []string{o.Dir, s.topicsDir()} {
@@ -159,6 +163,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Retention == 0 {
 		o.Retention = 24 * time.Hour
+	}
+	if o.ResidentBytes == 0 {
+		o.ResidentBytes = math.MaxInt64
 	}
 	if o.RepeatWindow == 0 {
 		o.RepeatWindow = o.Retention
@@ -240,6 +247,7 @@ func (s *Set) logOptions(l *logState) segstore.Options {
 	return segstore.Options{
 		SegmentBytes: segment,
 		ReadSynced:   s.o.Ack == AckDisk,
+		Resident:     s.resident.Load,
 		Stages:       &l.writer.stages,
 		Disk:         s.disk,
 		Now:          s.clock.now,

@@ -54,6 +54,7 @@ type logState struct {
 	closed   bool       // under life
 	closedBy error      // the last sync's, when closed
 	queued   atomic.Bool
+	looked   int64 // the keeper's: offset behind the last record when it last looked
 
 	acked atomic.Int64          // offset behind the last record acknowledged in this run, in the log or on disk
 	spool atomic.Pointer[Spool] // nil: no cluster keeps the topic

@@ -11,8 +11,8 @@ import (
 
 // filled sends the whole, row by row, and then starts again on what is kept.
 func (b *bench) filled() error {
-	home := filepath.Join(b.root, "fill")
-	defer os.RemoveAll(home)
+	home, empty := b.home("fill")
+	defer empty()
 	s, _, err := b.start(home)
 	if err != nil {
 		return err

@@ -30,11 +30,15 @@ type options struct {
 	chosen            *regexp.Regexp // cells of spread, by their names; nil is all
 	fill, row         int64          // bytes sent in all, and for each row of the table
 	cell              int64          // bytes sent in each cell of spread
+	first             int64          // bytes that each log has before
 	conns             []int          // connections
 	read, records     int64          // bytes that are read, and by the slower ways
 	rounds            int
 	quick, cold       bool
 }
+
+// firstSegments is what a log takes before its segments are large: the first has 4 MiB, the second 16.
+const firstSegments = 22 << 20
 
 // bench is a run.
 type bench struct {
@@ -44,6 +48,7 @@ type bench struct {
 	began   time.Time
 	events  *requests
 	kept    int64 // events accepted that the data directory of fill holds
+	homes   int   // made so far
 	results *results
 }
 
@@ -66,6 +71,7 @@ func main() {
 	flag.Parse()
 	o.chosen = regexp.MustCompile(cells)
 	o.fill, o.row, o.cell = int64(gb*1e9), int64(row*1e9), int64(cell*1e9)
+	o.first = firstSegments
 	o.conns = []int{1, 100, 1000, 10_000}
 	o.read, o.records = 2e9, 250e6
 	if o.quick {
@@ -80,6 +86,7 @@ func main() {
 func (o *options) quicken() {
 	o.quick, o.cold, o.rounds = true, false, 1
 	o.fill, o.row, o.cell, o.read, o.records = 20e6, 5e6, 2e6, 4e6, 2e6
+	o.first = 64 << 10
 	o.conns = []int{1, 50, 200}
 }
 

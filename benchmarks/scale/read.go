@@ -34,8 +34,8 @@ type reader struct {
 // reading measures what a GB read costs the server, in rounds over all ways.
 func (b *bench) reading() error {
 	defer b.took("read", time.Now())
-	home := filepath.Join(b.root, "read")
-	defer os.RemoveAll(home)
+	home, empty := b.home("read")
+	defer empty()
 	s, _, err := b.start(home, "--kafka", "127.0.0.1:0", "--shards", "1")
 	if err != nil {
 		return err

@@ -3,7 +3,9 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
 	"penstock/benchmarks/child"
@@ -30,6 +32,22 @@ func (b *bench) start(home string, flags ...string) (*penstock, time.Duration, e
 		return nil, 0, fmt.Errorf("it does not start: %w", err)
 	}
 	return &penstock{p, home, p.Address("http"), p.Address("kafka")}, time.Since(began), nil
+}
+
+// home is a directory for a server's data, and what empties it. The files themselves are removed with all others, at the end of the run: ext4 without a
+// journal does not use the inode of a file again for minutes after it was removed, and goes past all of those when one is made. Removed after each
+// cell they made each file of the next one cost milliseconds, and 64 topics cost a fifth more.
+func (b *bench) home(part string) (dir string, empty func()) {
+	b.homes++
+	dir = filepath.Join(b.root, fmt.Sprintf("%s-%d", part, b.homes))
+	return dir, func() {
+		_ = filepath.WalkDir(dir, func(path string, file fs.DirEntry, err error) error {
+			if err == nil && file.Type().IsRegular() {
+				_ = os.Truncate(path, 0) // what stays takes room on the disk, and is no other trouble
+			}
+			return nil
+		})
+	}
 }
 
 // wire is what the ledger counts the events under.

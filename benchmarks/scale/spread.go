@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -64,9 +62,9 @@ func (b *bench) spread() error {
 
 // measure runs a cell once.
 func (b *bench) measure(c *cell, r *requests) error {
-	home := filepath.Join(b.root, "spread")
-	defer os.RemoveAll(home)
-	s, _, err := b.start(home, "--shards", strconv.Itoa(c.shards), "--retention-bytes", "4GB")
+	home, empty := b.home("spread")
+	defer empty()
+	s, _, err := b.start(home, "--shards", strconv.Itoa(c.shards), "--retention-bytes", "8GB")
 	if err != nil {
 		return err
 	}
@@ -83,7 +81,7 @@ func (b *bench) measure(c *cell, r *requests) error {
 	defer l.close()
 	// Once over every connection and then over every topic: what they need for the first time is no part of an event's cost.
 	first, err1 := l.once()
-	then, err2 := l.send(max(b.cell/10, int64(r.body)*int64(c.topics)))
+	then, err2 := l.send(max(b.cell/10, int64(c.topics*c.shards)*b.first))
 	if err := errors.Join(err1, err2); err != nil {
 		return fmt.Errorf("%w\n%s", err, s.LogEnd())
 	}

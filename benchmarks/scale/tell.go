@@ -122,9 +122,9 @@ func (t *teller) spread() {
 	}
 	t.rows("with|CPU s per million events, median [least..greatest]|by the first of its kind|within 15 %|CPU s that were measured, at least|MiB of memory that is no file's", rows)
 	fmt.Fprintf(t.out, "\n%.1f GB a cell behind a request on each connection and a tenth of that for warming, %d rounds over all of them in this order. At most %d requests are under way at once, with one connection one; a connection waits while the others have their turn. "+
-		"Topics and shards are with %d connections, topics and connections with 2 shards. A log begins with small segments: with less than 2 GB the first of them, made for each of 128 logs, are most of what 64 topics cost. "+
+		"Topics and shards are with %d connections, topics and connections with 2 shards. A log begins with segments of 4 and 16 MiB: each has had %d MiB before, as those are no part of what an event costs later. "+
 		"Without a key a request's events are one batch in one shard; by key they are a batch in each.\n",
-		float64(first.Bytes)/1e9, t.Rounds, sendersMost, sendersMost)
+		float64(first.Bytes)/1e9, t.Rounds, sendersMost, sendersMost, firstSegments>>20)
 }
 
 func (t *teller) read(r *reading) {
