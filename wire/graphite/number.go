@@ -222,34 +222,26 @@ func appendDouble(dst []byte, f float64) []byte {
 // digits than those of n, without zeros at the end.
 const mostThousandths = 999_999_999_999_999
 
-// appendThousandths adds n / 1000, which is not 0.
+// appendThousandths adds n / 1000, which is not 0: all eight last digits of n at once, and the point among them.
 func appendThousandths(dst []byte, n int64) []byte {
 	if n < 0 {
 		dst, n = append(dst, '-'), -n
 	}
-	whole := uint64(n) / 1000
-	fraction := uint64(n) - 1000*whole
-	shortest := 1
-	if whole >= 1e8 {
-		dst, whole, shortest = strconv.AppendUint(dst, whole/1e8, 10), whole%1e8, 8
+	shown := uint64(1) << 32 // the digit before the point is, whatever it is
+	if n >= 1e8 {
+		dst, n, shown = strconv.AppendInt(dst, n/1e8, 10), n%1e8, 1
 	}
-	digits := eightDigits(whole)
-	skip := bits.TrailingZeros64(digits|1<<(64-8*shortest)) &^ 7 // in bits
-	tenths, hundredths := fraction/100, fraction/10
-	behind := '.' | zeros>>32&^0xff | tenths<<8 | (hundredths-10*tenths)<<16 | (fraction-10*hundredths)<<24
-	dst = slices.Grow(dst, 16)
+	digits := eightDigits(uint64(n))
+	skip := bits.TrailingZeros64(digits|shown) &^ 7         // zeros in front, in bits
+	behind := min(bits.LeadingZeros64(digits)/8, len("00")) // zeros at the end, of which the first stays behind the point
+	text := digits | zeros
+	last := text >> 56
+	dst = slices.Grow(dst, 9)
 	at := len(dst)
-	text := dst[at : at+16]
-	binary.LittleEndian.PutUint64(text, (digits|zeros)>>skip|behind<<(64-skip))
-	binary.LittleEndian.PutUint64(text[8:], behind>>skip)
-	at += 8 - skip/8 + len(".0")
-	if fraction != 100*tenths {
-		at++
-	}
-	if fraction != 10*hundredths {
-		at++
-	}
-	return dst[:at]
+	room := dst[at : at+9]
+	binary.LittleEndian.PutUint64(room, (text&(1<<40-1)|'.'<<40|text>>40<<48)>>skip|last<<(64-skip))
+	room[8] = byte(last >> skip)
+	return dst[:at+9-skip/8-behind]
 }
 
 // zeros is zeros as text.
