@@ -11,7 +11,7 @@ import (
 )
 
 // isDryRun reports whether a request asks what would become of it.
-func isDryRun(query *fasthttp.Args) bool {
+func isDryRun(query wire.Peeker) bool {
 	v := query.Peek("dry_run")
 	return string(v) == "1" || string(v) == "true"
 }

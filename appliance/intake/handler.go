@@ -76,7 +76,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		Method: r.method,
 		Path:   path,
 		Params: params,
-		Query:  ctx.QueryArgs(),
+		Query:  queryOf(ctx),
 		Header: &w.headers,
 		Body:   ctx.PostBody(),
 		Decode: &w.inflate,
@@ -90,7 +90,7 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 	if r.Key == nil {
 		_, w.query, _ = bytes.Cut(w.target, []byte("?"))
 	}
-	if r.New != nil && isDryRun(ctx.QueryArgs()) {
+	if r.New != nil && isDryRun(w.request.Query) {
 		w.dryRun(s, ctx, r)
 		return
 	}
@@ -167,7 +167,7 @@ func (s *Server) unparsed(ctx *fasthttp.RequestCtx, r *route, o wire.Outcome) {
 	w.outcome.Request = &w.request
 	w.request.Method, w.request.Path, w.request.Now = r.method, pathOf(&ctx.Request.Header), time.Now().UnixMilli()
 	w.headers.raw = ctx.Request.Header.RawHeaders()
-	w.request.Header, w.request.Query, w.request.Decode, w.request.Tables = &w.headers, ctx.QueryArgs(), &w.inflate, s.opt.Tables
+	w.request.Header, w.request.Query, w.request.Decode, w.request.Tables = &w.headers, queryOf(ctx), &w.inflate, s.opt.Tables
 	w.request.Topics = s.topics[r.format]
 	w.answer(ctx, r)
 }
@@ -208,6 +208,14 @@ func bugText(bug any) string {
 		return b.Error()
 	}
 	return fmt.Sprintf("a panic with a %T", bug)
+}
+
+// queryOf is what stands behind a target's question mark. One without is not taken apart, which fasthttp does whole, host and all.
+func queryOf(ctx *fasthttp.RequestCtx) wire.Peeker {
+	if bytes.IndexByte(ctx.Request.Header.RequestURI(), '?') < 0 {
+		return noFields{}
+	}
+	return ctx.QueryArgs()
 }
 
 func pathOf(h *fasthttp.RequestHeader) []byte {
