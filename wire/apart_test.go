@@ -37,8 +37,8 @@ func TestApart(t *testing.T) {
 	if a.First(learn("y", "y")) {
 		t.Error("there is no end")
 	}
-	a.round = ^uint32(0) // what is there of the first rounds must not be taken for that of the next ones
-	if a.Begin(); a.round != 1 || a.slots != [2 * mostApart]uint64{} {
+	a.round = 1<<roundBits - 1 // what is there of the first rounds must not be taken for that of the next ones
+	if a.Begin(); a.round != 1 || a.slots != [2 * mostApart]uint32{} {
 		t.Error("rounds that begin anew find what was there")
 	}
 }

@@ -209,10 +209,8 @@ func milliseconds(seconds, now int64) (int64, reason) {
 // appendDouble adds a finite double as JSON, in the fewest digits that are it again. It shows that it is a double: 1 is 1.0.
 func appendDouble(dst []byte, f float64) []byte {
 	if math.Abs(f) < mostThousandths/1000 {
-		// What is not rounded to the nearest is not found, and goes the other way.
-		n := int64(f*1000 + math.Copysign(0.5, f))
-		if n != 0 && float64(n)/1000 == f {
-			return appendThousandths(dst, n)
+		if n := math.RoundToEven(f * 1000); n/1000 == f && n != 0 {
+			return appendThousandths(dst, int64(n))
 		}
 	}
 	return appendAnyDouble(dst, f)
