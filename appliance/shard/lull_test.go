@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// What nobody waits for is synced after 50 ms; where many logs are written to, after 5 ms for each, and after a second at the latest. Who waits for the disk
+// What nobody waits for is synced after 50 ms; where many logs are written to, after 10 ms for each, and after a second at the latest. Who waits for the disk
 // does not wait for that, and all that the writer has goes with it. Where readers see what is synced it is
 // 50 ms in any case.
 func TestSyncedInTheEnd(t *testing.T) {
@@ -19,9 +19,9 @@ func TestSyncedInTheEnd(t *testing.T) {
 		policy        Ack
 	}{
 		{1, 50 * time.Millisecond, 50 * time.Millisecond, false, AckLog},
-		{10, 50 * time.Millisecond, 50 * time.Millisecond, false, AckLog},
-		{40, 200 * time.Millisecond, 250 * time.Millisecond, false, AckLog},
-		{150, 700 * time.Millisecond, 800 * time.Millisecond, false, AckLog},
+		{5, 50 * time.Millisecond, 50 * time.Millisecond, false, AckLog},
+		{20, 200 * time.Millisecond, 250 * time.Millisecond, false, AckLog},
+		{75, 700 * time.Millisecond, 800 * time.Millisecond, false, AckLog},
 		{400, 950 * time.Millisecond, 1050 * time.Millisecond, false, AckLog},
 		{400, 0, 10 * time.Millisecond, true, AckLog},
 		{150, 50 * time.Millisecond, 100 * time.Millisecond, false, AckDisk},

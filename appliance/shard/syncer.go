@@ -11,7 +11,7 @@ import (
 // has a sync of its own, and those that nobody waits for are not to be most of the work; syncMost at most.
 const (
 	syncEvery = 50 * time.Millisecond
-	syncEach  = 5 * time.Millisecond
+	syncEach  = 10 * time.Millisecond
 	syncMost  = time.Second
 )
 

@@ -38,7 +38,7 @@ type options struct {
 }
 
 // firstSegments is what a log takes before its segments are large: the first has 4 MiB, the second 16.
-const firstSegments = 22 << 20
+const firstSegments = 26 << 20
 
 // bench is a run.
 type bench struct {
