@@ -364,7 +364,7 @@ func (f *feed) end() {
 	}
 }
 
-// noFields is a stream's header and query: there are none.
+// noFields is a header or a query without a field, as a stream's are.
 type noFields struct{}
 
 func (noFields) Peek(string) []byte { return nil }

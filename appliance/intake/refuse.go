@@ -75,6 +75,7 @@ func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
 	return status
 }
 
+// expected is what expect answers.
 func (s *Server) expected(ctx *fasthttp.RequestCtx) int {
 	header := &ctx.Request.Header
 	if flaw, _ := judge(header, &headers{}); flaw != "" {

@@ -6,9 +6,13 @@ import (
 	"penstock/segstore/disk"
 )
 
-// Logs share the memory for what was written last: those that were written to since the keeper looked before.
+// Logs share the memory for what was written last: those that were written to since the keeper looked before, and not those that a start finds.
 func TestLogsShareMemory(t *testing.T) {
-	s := builtSet(t, disk.NewMem(), func(o *Options) { o.ResidentBytes, o.Ack = 90<<20, AckLog })
+	d := disk.NewMem()
+	start := func() *Set {
+		return builtSet(t, d, func(o *Options) { o.ResidentBytes, o.Ack = 90<<20, AckLog })
+	}
+	s := start()
 	k := s.NewTicket()
 	share := func(want int64, topics ...string) {
 		t.Helper()
@@ -32,4 +36,9 @@ func TestLogsShareMemory(t *testing.T) {
 	share(90 << 20)
 	s.o.ResidentBytes = 20 << 20
 	share(residentLeast, "a", "b", "c")
+	s.writers[0].syncer.round()
+	s = start()
+	k = s.NewTicket()
+	share(90 << 20)
+	share(45<<20, "a", "b")
 }

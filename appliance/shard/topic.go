@@ -169,6 +169,7 @@ func (s *Set) openTopic(name string, shards int) (*Topic, error) {
 			}
 			return nil, fmt.Errorf("topic %s, shard %d: %w", name, i, diskFault(err))
 		}
+		l.looked = l.log.Written()
 		t.logs = append(t.logs, l)
 	}
 	t.Spool(s.o.Spooled != nil && s.o.Spooled(name))

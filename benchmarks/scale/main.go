@@ -37,7 +37,7 @@ type options struct {
 	quick, cold       bool
 }
 
-// firstSegments is what a log takes before its segments are large: the first has 4 MiB, the second 16.
+// firstSegments is what a log takes before its segments are large: the first has 4 MiB, the second 16, and not all logs get the same.
 const firstSegments = 26 << 20
 
 // bench is a run.
