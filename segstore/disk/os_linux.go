@@ -37,13 +37,16 @@ func uninterrupted(call func() error) error {
 	}
 }
 
-// Create is O_EXCL, fallocate, fsync: when it returns, the space is there and the size is durable.
+// Create is O_EXCL, fallocate, fsync: when it returns, the space is there and the size is durable. What is free is asked first: a
+// fallocate that fails has taken all of it until it is given back, and retention would remove records for want of it.
 func (OS) Create(path string, size int64) (File, error) {
 	f, err := openFile(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
 		return nil, noSpace(err)
 	}
-	if err = f.Allocate(size); err == nil {
+	if free, total, e := space(path); e == nil && free < size && total > 0 { // who says nothing of himself may still have room
+		err = fault("fallocate", path, unix.ENOSPC)
+	} else if err = f.Allocate(size); err == nil {
 		err = f.Sync()
 	}
 	if err != nil {
@@ -140,10 +143,12 @@ func (OS) Time(path string) (int64, error) {
 	return info.ModTime().UnixMilli(), nil
 }
 
-func (OS) Space(dir string) (free, total int64, err error) {
+func (OS) Space(dir string) (free, total int64, err error) { return space(dir) }
+
+func space(path string) (free, total int64, err error) {
 	var st unix.Statfs_t
-	if err := uninterrupted(func() error { return unix.Statfs(dir, &st) }); err != nil {
-		return 0, 0, fault("statfs", dir, err)
+	if err := uninterrupted(func() error { return unix.Statfs(path, &st) }); err != nil {
+		return 0, 0, fault("statfs", path, err)
 	}
 	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
 }
