@@ -44,15 +44,24 @@ func (OS) Create(path string, size int64) (File, error) {
 	if err != nil {
 		return nil, noSpace(err)
 	}
-	if free, total, e := space(path); e == nil && free < size && total > 0 { // who says nothing of himself may still have room
-		err = fault("fallocate", path, unix.ENOSPC)
-	} else if err = f.Allocate(size); err == nil {
+	if err = hasRoom(path, size); err == nil {
+		err = f.Allocate(size)
+	}
+	if err == nil {
 		err = f.Sync()
 	}
 	if err != nil {
 		return nil, noSpace(errors.Join(err, f.Close(), os.Remove(path)))
 	}
 	return f, nil
+}
+
+// hasRoom returns an error when less than size bytes are free. A file system that says nothing of itself may have room.
+func hasRoom(path string, size int64) error {
+	if free, total, err := space(path); err == nil && free < size && total > 0 {
+		return fault("fallocate", path, unix.ENOSPC)
+	}
+	return nil
 }
 
 // noSpace wraps the kernel's ways of saying that the disk is full.
