@@ -1,41 +1,22 @@
 package wire
 
-// Apart tells whether the points of a request are all of different series, so that each may be laid as it comes. One for each worker; the
-// zero value is ready. Use: Begin, then First for each point.
+// Apart tells whether the points of a request are all of different series, so that each may be laid as it comes. One for each worker and
+// its Outlines; the zero value is ready. Use: Begin, then First for each point.
 type Apart struct {
-	slots [2 * mostApart]uint32 // open addressing: the round, and the other bits of a hash; of another round: none
-	round uint32                // in the lowest bits, from 1 on
-	count int
+	came [mostOutlines/64 + 1]uint64 // a bit for each series, by its number
+	most uint32                      // the last of them that is not 0
 }
-
-// roundBits is how many bits of a slot the round has: few, so that the slots stay in the processor's nearest cache.
-const roundBits = 6
-
-// mostApart is the most points of such a request.
-const mostApart = 1 << 10
 
 // Begin forgets the series of the request before.
 func (a *Apart) Begin() {
-	if a.round++; a.round>>roundBits != 0 {
-		*a = Apart{round: 1}
-	}
-	a.count = 0
+	clear(a.came[:a.most+1])
+	a.came[0], a.most = 1, 0 // what is not remembered has the number 0: it may have come
 }
 
-// First reports whether no point of a series came before. It may say no where that is not so: of a thousand points once in a hundred thousand times, and of
-// points that are too many.
+// First reports whether no point of a series came before. It says no where that is not known, too.
 func (a *Apart) First(o Outline) bool {
-	if a.count++; a.count > mostApart {
-		return false
-	}
-	entry := uint32(o.of.hash>>32)<<roundBits | a.round
-	for at := o.of.hash; ; at++ {
-		switch slot := &a.slots[at%uint64(len(a.slots))]; {
-		case (*slot^a.round)%(1<<roundBits) != 0:
-			*slot = entry
-			return true
-		case *slot == entry:
-			return false
-		}
-	}
+	at, bit := o.of.series/64, uint64(1)<<(o.of.series%64)
+	had := a.came[at]
+	a.came[at], a.most = had|bit, max(a.most, at)
+	return had&bit == 0
 }

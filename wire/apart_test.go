@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// A series comes first once in a request, whatever it is called on the wire, and once again in the next; and there is an end to what is counted.
+// A series comes first once in a request, whatever it is called on the wire, and once again in the next, as many as are remembered. What is
+// not remembered may have come.
 func TestApart(t *testing.T) {
 	var a Apart
 	var o Outlines
@@ -13,32 +14,36 @@ func TestApart(t *testing.T) {
 		o.Find(0, []byte(sent), nil)
 		return o.Learn(0, []byte(sent), nil, &Metric{Name: []byte(name)}, Source{Wire: "w"})
 	}
-	same, other := learn("same", "same"), learn("same by another name", "same")
-	for range 3 {
+	all := []Outline{learn("same", "same")}
+	other := learn("same by another name", "same")
+	for i := range mostOutlines - 2 {
+		name := strconv.Itoa(i)
+		all = append(all, learn(name, name))
+	}
+	for round := range 3 {
 		a.Begin()
-		for i := range mostApart - 1 {
-			name := strconv.Itoa(i)
-			if !a.First(learn(name, name)) {
-				t.Fatalf("series %s came before", name)
+		for i, series := range all {
+			if i%(round+1) == 0 && !a.First(series) {
+				t.Fatalf("round %d: series %d came before", round, i)
 			}
 		}
-		if !a.First(same) {
-			t.Error("one more came before")
+		for i, series := range all {
+			if a.First(series) != (i%(round+1) != 0) {
+				t.Fatalf("round %d: series %d comes first twice, or not at all", round, i)
+			}
 		}
-		a.Begin()
-		if !a.First(same) || a.First(same) || a.First(other) {
-			t.Error("a series comes first twice, or not at all")
+		if a.First(other) {
+			t.Error("a series comes first twice, by two names")
+		}
+		if a.First(learn("a stranger", "a stranger")) {
+			t.Error("what is not remembered is known not to have come")
 		}
 	}
-	a.Begin()
-	for i := range mostApart {
-		a.First(learn("x", strconv.Itoa(i)))
+	for o.strangers < mostOutlines {
+		learn("a stranger", "a stranger")
 	}
-	if a.First(learn("y", "y")) {
-		t.Error("there is no end")
-	}
-	a.round = 1<<roundBits - 1 // what is there of the first rounds must not be taken for that of the next ones
-	if a.Begin(); a.round != 1 || a.slots != [2 * mostApart]uint32{} {
-		t.Error("rounds that begin anew find what was there")
+	o.Begin(nil)
+	if a.Begin(); !a.First(learn("same by another name", "same")) || a.First(learn("same", "same")) {
+		t.Error("a series does not come first once its outlines are forgotten")
 	}
 }

@@ -18,14 +18,15 @@ import (
 type Outlines struct {
 	slots     []outlineSlot // open addressing
 	all       []outline
-	text      []byte  // of all: the two parts of the name, then head, tail and key
-	last      uint32  // 1 + an index into all: what was found or learned last; 0: nothing was
-	next      uint32  // the same: what followed it the last time
-	guess     uint32  // the same, or 0 when that was often wrong
-	wrong     int     // how often in a row, up to mostWrong
-	stray     outline // what was learned last and is not remembered
-	asked     uint64  // the hash of what Find was asked for last
-	strangers int     // asked for since it is full
+	text      []byte            // of all: the two parts of the name, then head, tail and key
+	last      uint32            // 1 + an index into all: what was found or learned last; 0: nothing was
+	next      uint32            // the same: what followed it the last time
+	guess     uint32            // the same, or 0 when that was often wrong
+	wrong     int               // how often in a row, up to mostWrong
+	series    map[uint64]uint32 // by the hash of head and tail: which of all was the first that has it
+	stray     outline           // what was learned last and is not remembered
+	asked     uint64            // the hash of what Find was asked for last
+	strangers int               // asked for since it is full
 	tenant    []byte
 }
 
@@ -42,6 +43,7 @@ type outline struct {
 	kind              uint8
 	kept              bool
 	mark              uint32 // its series' number, if it has one in the request: see OfOutline
+	series            uint32 // 1 + an index into all: the first that is of the same series; 0: it is not remembered
 	hash              uint64 // of head and tail
 	routed            uint64 // the key's by the batch's Hash; 0: not known yet
 }
@@ -75,6 +77,7 @@ type Single struct {
 func (o *Outlines) Begin(tenant []byte) {
 	if o.strangers >= mostOutlines || !bytes.Equal(tenant, o.tenant) {
 		clear(o.slots)
+		clear(o.series)
 		o.all, o.text, o.strangers = o.all[:0], o.text[:0], 0
 		o.last, o.next, o.guess, o.wrong = 0, 0, 0, 0
 		o.tenant = append(o.tenant[:0], tenant...)
@@ -179,13 +182,26 @@ func (o *Outlines) Learn(kind uint8, name, rest []byte, m *Metric, from Source) 
 	case len(o.all) == mostOutlines || len(text) > mostOutlineBytes:
 		o.strangers++
 	default:
-		made.kept = true
+		made.kept, made.series = true, o.seriesOf(hash)
 		o.text, o.all = text, append(o.all, made)
 		o.place(uint32(o.asked))
 		return o.follow(uint32(len(o.all)))
 	}
 	o.stray = made
 	return Outline{text: text[begins:], of: &o.stray}
+}
+
+// seriesOf numbers the series of an outline that is to be the next of all.
+func (o *Outlines) seriesOf(hash uint64) uint32 {
+	first, ok := o.series[hash]
+	if !ok {
+		if o.series == nil {
+			o.series = map[uint64]uint32{}
+		}
+		first = uint32(len(o.all)) + 1
+		o.series[hash] = first
+	}
+	return first
 }
 
 // place gives the last of all its slot.

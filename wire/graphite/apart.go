@@ -14,17 +14,7 @@ func (p *pickles) layApart(req *wire.Request, b *wire.Batch) bool {
 	p.apart.Begin()
 	var point sent
 	u := usualPickle(req.Body)
-	for {
-		if value, end := p.expected(&u); end > 0 {
-			u.at = end
-			if p.layOne(p.known.Met(), appendDouble(p.room[:0], value), req, b) {
-				continue
-			}
-			break
-		}
-		if !u.next(&point) || !p.layAlone(&point, req, b) {
-			break
-		}
+	for p.layExpected(&u, req, b) || u.next(&point) && p.layAlone(&point, req, b) {
 	}
 	if !u.ended {
 		clear(b.Records[before:])
@@ -33,14 +23,14 @@ func (p *pickles) layApart(req *wire.Request, b *wire.Batch) bool {
 	return u.ended
 }
 
-// expected reads a point like most: of the series that followed the last one the time before, at the last point's time, with a double
-// that is a number. end 0: it must be read in full.
-func (p *pickles) expected(u *usual) (value float64, end int) {
+// layExpected lays a point like most: of the series that followed the last one the time before, at the last point's time, with a double of
+// few digits. false: it is another, and must be read in full.
+func (p *pickles) layExpected(u *usual, req *wire.Request, b *wire.Batch) bool {
 	kind, name, _ := p.known.Next()
 	// As much as such a point can take, so that nothing of it is behind the end.
-	const most = 5 + 5 + 5 + 9 + 1 + 5 + 1 + 5
-	if !u.marked || len(u.src)-u.at < len(name)+most || name == nil || kind != leading || p.stamp.kind != integer || p.stamp.why != taken {
-		return 0, 0
+	const most = 5 + 5 + len(numbers{})
+	if !u.marked || len(u.src)-u.at < len(name)+most || name == nil || kind != leading || p.stamp.leads == 0 {
+		return false
 	}
 	src, at := u.src[u.at:], 0
 	switch {
@@ -50,20 +40,45 @@ func (p *pickles) expected(u *usual) (value float64, end int) {
 		at = 2
 	}
 	if at == 0 || string(src[at:at+len(name)]) != string(name) {
-		return 0, 0
+		return false
 	}
 	at = skipPut(src, at+len(name))
-	if src[at] != opBinInt || int64(int32(binary.LittleEndian.Uint32(src[at+1:]))) != int64(p.stamp.bits) || src[at+5] != opBinFloat {
+	value, length := (*numbers)(src[at:]).read(p.stamp.leads)
+	n, ok := thousandths(value)
+	if length == 0 || !ok {
+		return false
+	}
+	series := p.known.Met()
+	if !p.apart.First(series) {
+		return false
+	}
+	u.at += at + length
+	p.next.Value = p.next.Value[:writeThousandths(&p.room, n, value < 0)]
+	series.Lay(b, req.Topics[wire.KindMetric], &p.next)
+	return true
+}
+
+// numbers is what follows a point's name: an integer, a double, and the ends of two tuples, each of which may be remembered.
+type numbers [5 + 9 + 1 + 5 + 1 + 5]byte
+
+// read returns the double that follows an integer, by what leads to it, and where the tuples end; or else 0.
+func (s *numbers) read(leads uint64) (value float64, end int) {
+	const closed, by = 1<<40 - 1, opTuple2 | opBinPut<<8 | opTuple2<<24 | opBinPut<<32 // what is remembered, in the bytes between
+	double := binary.BigEndian.Uint64(s[6:])
+	if binary.LittleEndian.Uint64(s[:])&(1<<48-1) != leads {
 		return 0, 0
 	}
-	value = math.Float64frombits(binary.BigEndian.Uint64(src[at+6:]))
-	if at += 14; src[at] != opTuple2 || value-value != 0 {
+	value = math.Float64frombits(double)
+	if binary.LittleEndian.Uint64(s[14:])&(closed&^(0xff<<16)) == by {
+		return value, 20
+	}
+	if s[14] != opTuple2 {
 		return 0, 0
 	}
-	if at = skipPut(src, at+1); src[at] != opTuple2 {
+	if end = skipPut(s[:], 15); s[end] != opTuple2 {
 		return 0, 0
 	}
-	return value, u.at + skipPut(src, at+1)
+	return value, skipPut(s[:], end+1)
 }
 
 func (p *pickles) layAlone(point *sent, req *wire.Request, b *wire.Batch) bool {

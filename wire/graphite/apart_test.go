@@ -121,9 +121,10 @@ func TestPickle_Expected(t *testing.T) {
 		check(frame)
 		first := strings.IndexByte(frame, '(') + 1
 		for _, marked := range []bool{false, true} {
-			value, end := used.expected(&usual{src: []byte(frame), at: first, marked: marked})
-			if (end > 0) != marked || marked && value != 12.5 {
-				t.Errorf("marked: %t: %v is expected, up to %d", marked, value, end)
+			var b wire.Batch
+			used.apart.Begin()
+			if used.layExpected(&usual{src: []byte(frame), at: first, marked: marked}, request([]byte(frame)), &b) != marked || marked != (len(b.Records) == 1) {
+				t.Errorf("marked: %t: %d points are laid", marked, len(b.Records))
 			}
 		}
 		for i := range frame {

@@ -208,38 +208,54 @@ func milliseconds(seconds, now int64) (int64, reason) {
 
 // appendDouble adds a finite double as JSON, in the fewest digits that are it again. It shows that it is a double: 1 is 1.0.
 func appendDouble(dst []byte, f float64) []byte {
-	if math.Abs(f) < mostThousandths/1000 {
-		if n := math.RoundToEven(f * 1000); n/1000 == f && n != 0 {
-			return appendThousandths(dst, int64(n))
-		}
+	if n, ok := thousandths(f); ok {
+		dst = slices.Grow(dst, mostThousandths)
+		at := len(dst)
+		return dst[:at+writeThousandths((*[mostThousandths]byte)(dst[at:at+mostThousandths]), n, f < 0)]
 	}
 	return appendAnyDouble(dst, f)
 }
 
-// mostThousandths has 15 digits: no two numbers of so few digits are one double. So a number that is n thousandths has no shorter
-// digits than those of n, without zeros at the end.
-const mostThousandths = 999_999_999_999_999
+// thousandths says of how many thousandths f is the nearest double, whatever its sign. ok is false where it is not, or too small or large.
+// No two numbers of thousandths are one double there, so that it has no shorter digits than those of n without zeros at the end.
+//
+// A double is m * 2^-low: it is the nearest to n/1000 where 1000 * m is n * 2^low but for less than half of the thousand. A division would
+// have to be waited for.
+func thousandths(f float64) (n uint64, ok bool) {
+	const fraction, leastLow, mostLow = 1<<52 - 1, 10, 62
+	double := math.Float64bits(f)
+	low := 1075 - double>>52&0x7ff
+	if low-leastLow > mostLow-leastLow {
+		return 0, double == 0 // "0.0": -0 keeps its sign
+	}
+	low &= 63 // it is: the shifts need not ask
+	thousand := (double&fraction | (fraction + 1)) * 1000
+	n = (thousand + 1<<low/2) >> low
+	return n, thousand-n<<low+499 < 999
+}
 
-// appendThousandths adds n / 1000, which is not 0: all eight last digits of n at once, and the point among them.
-func appendThousandths(dst []byte, n int64) []byte {
-	if n < 0 {
-		dst, n = append(dst, '-'), -n
+// mostThousandths is the room for them: a sign, eight digits in front of eight, a point, and what is written for nothing.
+const mostThousandths = 32
+
+// writeThousandths writes n / 1000 and says how long it is: all eight last digits of n at once, and the point among them.
+func writeThousandths(room *[mostThousandths]byte, n uint64, negative bool) int {
+	at := 0
+	if negative {
+		room[0], at = '-', 1
 	}
 	shown := uint64(1) << 32 // the digit before the point is, whatever it is
 	if n >= 1e8 {
-		dst, n, shown = strconv.AppendInt(dst, n/1e8, 10), n%1e8, 1
+		at, n, shown = len(strconv.AppendUint(room[:at], n/1e8, 10)), n%1e8, 1
 	}
-	digits := eightDigits(uint64(n))
-	skip := bits.TrailingZeros64(digits|shown) &^ 7         // zeros in front, in bits
-	behind := min(bits.LeadingZeros64(digits)/8, len("00")) // zeros at the end, of which the first stays behind the point
+	digits := eightDigits(n)
+	skip := bits.TrailingZeros64(digits|shown) & 0x38 // zeros in front, in bits
+	behind := bits.LeadingZeros64(digits|1<<40) / 8   // zeros at the end, of which the first stays behind the point
 	text := digits | zeros
 	last := text >> 56
-	dst = slices.Grow(dst, 9)
-	at := len(dst)
-	room := dst[at : at+9]
-	binary.LittleEndian.PutUint64(room, (text&(1<<40-1)|'.'<<40|text>>40<<48)>>skip|last<<(64-skip))
-	room[8] = byte(last >> skip)
-	return dst[:at+9-skip/8-behind]
+	to := (*[16]byte)(room[at:])
+	binary.LittleEndian.PutUint64(to[:], (text&(1<<40-1)|'.'<<40|text>>40<<48)>>skip|last<<8<<(56-skip))
+	binary.LittleEndian.PutUint64(to[8:], last>>skip)
+	return at + 9 - skip/8 - behind
 }
 
 // zeros is zeros as text.

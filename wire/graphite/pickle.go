@@ -15,9 +15,10 @@ type pickles struct {
 	series  wire.Series
 	points  []sent
 	apart   wire.Apart
-	gathers bool     // the last frame was not one of points that each have a series, of the usual shape: nor will the next be
-	room    [32]byte // for a value's digits
-	digits  []byte   // of the frame's times and values
+	gathers bool        // the last frame was not one of points that each have a series, of the usual shape: nor will the next be
+	next    wire.Single // a point at the last one's time; its value is in room
+	room    [mostThousandths]byte
+	digits  []byte // of the frame's times and values
 	stamp   stamp
 	machine machine
 }
@@ -170,6 +171,7 @@ type stamp struct {
 	ms     int64
 	digits []byte
 	why    reason
+	leads  uint64 // six bytes: the opcode for such an integer, its bytes, the opcode for a double; 0: it is none, or no time
 }
 
 func (p *pickles) readStamp(it item, now int64) {
@@ -181,6 +183,10 @@ func (p *pickles) readStamp(it item, now int64) {
 	from := len(p.digits)
 	p.digits = strconv.AppendInt(p.digits, p.stamp.ms, 10)
 	p.stamp.digits = p.digits[from:]
+	p.next = wire.Single{Time: p.stamp.ms, Stamp: p.stamp.digits, Value: p.room[:0]}
+	if p.stamp.why == taken && it.kind == integer && int64(it.bits) == int64(int32(it.bits)) {
+		p.stamp.leads = opBinInt | uint64(uint32(it.bits))<<8 | opBinFloat<<40
+	}
 }
 
 // seriesOf reads a name; a series' number is from 1.
