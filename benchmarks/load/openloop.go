@@ -36,7 +36,8 @@ func openloopCommand() *cobra.Command {
 		Use:   "openloop",
 		Short: "Compare the spread of our latency at half of capacity with a bare server's",
 		Long: `Start a server of our own and a bare one, find out what each bears in a short closed loop, and drive each at half of that in an open loop, in
-turns. What is printed are medians over the rounds. It fails when our p99.9 is above --times our p50.`,
+turns. What is printed are medians over the rounds. It fails when our p99.9 is above --times our p50. Before each round the disk is tried alone,
+for as long as a closed loop takes: where its own syncs have stalls, so has who waits for them.`,
 		Example: "  load openloop --bin ./penstock --bare ./bare --rounds 3 --html openloop.html",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -76,6 +77,12 @@ func (b *beside) run(ctx context.Context) error {
 	b.found.Rounds = b.rounds
 	for round := range b.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, b.rounds)
+		alone, err := diskAlone(ctx, "", b.short)
+		if err != nil {
+			return err
+		}
+		b.found.Disk = append(b.found.Disk, alone)
+		fmt.Fprintf(os.Stderr, "  the disk alone, a page at a time: %s\n", alone)
 		if err := errors.Join(b.ours(ctx), b.theirs(ctx)); err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ import (
 type contest struct {
 	Rounds  int
 	Servers [2]contender // ours, and the bare one
+	Disk    []syncs      `json:",omitempty"` // before each round
 }
 
 // contender is what became of one server, round by round.
@@ -63,6 +64,7 @@ func (c *contest) print(w io.Writer) {
 func (b *beside) tell(w io.Writer) error {
 	c := &b.found
 	c.print(w)
+	printAlone(w, c.Disk)
 	ours := c.Servers[0].of(tail).Median
 	verdict := fmt.Sprintf("our p99.9 is %.1f times our p50, the bound is %g times (medians of %d rounds)", ours, b.times, c.Rounds)
 	fmt.Fprintln(w, verdict)

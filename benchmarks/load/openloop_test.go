@@ -46,6 +46,10 @@ func TestOpenloop(t *testing.T) {
 	if err := xml.Unmarshal(first, new(struct{})); err != nil || !bytes.Contains(first, []byte(">ours, disk<")) || !bytes.Contains(first, []byte(">bare<")) {
 		t.Errorf("not both are in the plot: %v\n%s", err, first)
 	}
+	found, err := readContest(filepath.Join(dir, "out.json"))
+	if err != nil || len(found.Disk) != 1 || found.Disk[0].P50 <= 0 || found.Disk[0].Max < found.Disk[0].P999 {
+		t.Errorf("the disk alone is %v, %v", found.Disk, err)
+	}
 	page, err := os.ReadFile(html)
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +79,11 @@ func TestContest(t *testing.T) {
 	}
 	if got := back.Servers[0].of(tail); got != (spread.Spread{Median: 7, Min: 5, Max: 20}) || back.Servers[0].middle().Latency.P999 != 7 {
 		t.Errorf("our tail is %v, in the middle %v", got, back.Servers[0].middle().Latency)
+	}
+	var told strings.Builder
+	printAlone(&told, []syncs{{1, 2, 3, 90}, {2, 3, 4, 5}, {3, 4, 5, 6}})
+	if want := "the disk alone, a page at a time: p50 2.00 µs, p99 3.00 µs, p99.9 4.00 µs, max 90.0 µs\n"; told.String() != want {
+		t.Errorf("%s, want %s", &told, want)
 	}
 	b := beside{found: back, times: 6.9}
 	if err := b.tell(io.Discard); err == nil || !strings.Contains(err.Error(), "7.0 times") {
