@@ -20,6 +20,7 @@ type tool struct {
 var tools = []tool{
 	{name: "bare", ours: "./benchmarks/bare"},
 	{name: "plain", ours: "./benchmarks/peers/plain"},
+	{name: "floor", ours: "./benchmarks/peers/floor"},
 	{name: "victoria-metrics", debian: "victoria-metrics"},
 	{name: "carbon-c-relay", debian: "carbon-c-relay"},
 	{name: "redis-server", debian: "redis-server"},

@@ -197,7 +197,9 @@ func choose(only *regexp.Regexp, quick bool) ([]cell, []ratio) {
 }
 
 // foreign says that a cell needs what is not in this module.
-func (c cell) foreign() bool { return c.tool != "" && c.tool != "bare" && c.tool != "plain" }
+func (c cell) foreign() bool {
+	return slices.ContainsFunc(tools, func(t tool) bool { return t.name == c.tool && t.ours == "" })
+}
 
 func cellNamed(name string) cell {
 	for _, c := range cells {

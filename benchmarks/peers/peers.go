@@ -28,6 +28,23 @@ func plain(b *bench) (*server, error) {
 	return s, nil
 }
 
+// floor writes as many bytes for a line as ours does, and does nothing else; see benchmarks/peers/floor.
+func floor(b *bench) (*server, error) {
+	const record = 300
+	s, err := printing(b, b.tools["floor"], "--file", "records", "--record", strconv.Itoa(record))
+	if err != nil {
+		return s, err
+	}
+	s.taken = func(s *server) (int64, error) {
+		info, err := os.Stat(filepath.Join(s.home, "records"))
+		if err != nil {
+			return 0, err
+		}
+		return info.Size() / record, nil
+	}
+	return s, nil
+}
+
 // printing runs a program that prints where it listens.
 func printing(b *bench, bin string, flags ...string) (*server, error) {
 	s, err := launch(b.root, bin, func(string) []string { return append([]string{"--addr", "127.0.0.1:0"}, flags...) })
