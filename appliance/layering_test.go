@@ -203,6 +203,8 @@ var nearTheMachine = map[string]string{
 	"benchmarks/child/child.go":        "thread affinity",
 	"benchmarks/peers/apart.go":        "the same",
 	"benchmarks/peers/apart_test.go":   "the same",
+	"benchmarks/peers/floor/main.go":   "maps a number",
+	"benchmarks/load/alone.go":         "syncs",
 	"benchmarks/load/loop_linux.go":    "attaches a file as a disk, and ends a file system as a power cut does",
 }
 
