@@ -17,10 +17,11 @@ import (
 // syncs is what the disk bore with nobody else at it, in microseconds: pages written and synced one behind the other.
 type syncs struct{ P50, P99, P999, Max float64 }
 
-// diskAlone syncs page after page of a file, each written before, for d: what the tail of one who waits for the disk cannot be below.
-func diskAlone(ctx context.Context, dir string, d time.Duration) (found syncs, err error) {
+// diskAlone syncs page after page of a file, each written before, for d, where the servers' data lies: what the tail of one who waits for
+// the disk cannot be below.
+func diskAlone(ctx context.Context, d time.Duration) (found syncs, err error) {
 	const page, pages = 4 << 10, 1 << 11
-	f, err := os.CreateTemp(dir, "penstock-alone-")
+	f, err := os.CreateTemp("", "penstock-alone-")
 	if err != nil {
 		return found, err
 	}

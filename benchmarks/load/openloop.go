@@ -77,7 +77,7 @@ func (b *beside) run(ctx context.Context) error {
 	b.found.Rounds = b.rounds
 	for round := range b.rounds {
 		fmt.Fprintf(os.Stderr, "round %d of %d\n", round+1, b.rounds)
-		alone, err := diskAlone(ctx, "", b.short)
+		alone, err := diskAlone(ctx, b.short)
 		if err != nil {
 			return err
 		}
