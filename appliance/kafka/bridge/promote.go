@@ -167,6 +167,7 @@ func (p *promotion) run(ctx context.Context) {
 		}
 		if ctx.Err() == nil {
 			p.trouble.Store(&err)
+			p.t.cluster.doubt(p.topic.Name()) // it may be that another broker leads now
 			p.b.o.Logger.Warn("a promotion is held up, and goes on", "topic", p.topic.Name(), "to", p.t.to.String(), "stage", p.stage(), "error", err)
 		}
 		_ = sleep(ctx, promoteAgain)

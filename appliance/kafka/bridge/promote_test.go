@@ -148,6 +148,21 @@ func TestPromoteThroughTrouble(t *testing.T) {
 	}
 }
 
+// A topic comes back although its partitions have other leaders than when the last record went there.
+func TestDemoteAsksTheLeaders(t *testing.T) {
+	r := newRig(t)
+	r.store("t", 50, true)
+	r.start(Options{})
+	r.must(r.bridge.Promote("t", r.address()))
+	r.stage("t", Promoted)
+	r.settled("promote:t")
+	for _, p := range r.cluster.PartitionInfos("t") {
+		r.must(r.cluster.MoveTopicPartition("t", p.Partition, (p.Leader+1)%3))
+	}
+	r.must(r.bridge.Demote("t"))
+	r.stage("t", "")
+}
+
 // What the cluster has is compared with the log: a record that is not the log's is told with its place, and the topic is not switched.
 func TestPromoteProves(t *testing.T) {
 	r := newRig(t)
