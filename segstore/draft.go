@@ -28,6 +28,49 @@ func (d *Draft) Append(id *ID, key, value, headers []byte, ms int64) {
 	d.maxTime = max(d.maxTime, ms)
 }
 
+// Lay lays a record that has neither ID nor headers, but for its value, whose place it returns: it must be filled before the batch is put. Room must
+// have been made, as for Append; nil: there is too little.
+func (d *Draft) Lay(key []byte, size int, ms int64) (value []byte) {
+	at := len(d.bytes)
+	if cap(d.bytes)-at < len(key)+size+RecordOverhead {
+		return nil
+	}
+	if d.count == 0 {
+		d.baseTime, d.maxTime = ms, ms
+	}
+	dst := d.bytes[at : at+len(key)+size+RecordOverhead]
+	n := putUsual(dst, ms-d.baseTime, int64(d.count), key, int64(size), 1)
+	if n == 0 {
+		n = putHead(dst, ms-d.baseTime, int64(d.count), key, int64(size), 1)
+	}
+	dst[n+size] = 0 // headers
+	d.bytes = d.bytes[:at+n+size+1]
+	d.count++
+	d.maxTime = max(d.maxTime, ms)
+	return dst[n : n+size : n+size]
+}
+
+// Mark is a draft's state, to go back to.
+type Mark struct {
+	size    int
+	maxTime int64
+	count   int32
+}
+
+// Mark notes what the draft has, which has records without IDs only, and has not been summed.
+func (d *Draft) Mark() Mark { return Mark{len(d.bytes), d.maxTime, d.count} }
+
+// Back takes back what was laid since a mark.
+func (d *Draft) Back(to Mark) { d.bytes, d.maxTime, d.count = d.bytes[:to.size], to.maxTime, to.count }
+
+// Records starts reading the records. Their offsets begin at 0.
+func (d *Draft) Records() Records {
+	return Records{rest: d.bytes[BatchOverhead:], baseTime: d.baseTime, left: d.count}
+}
+
+// Count is how many records the batch has.
+func (d *Draft) Count() int { return int(d.count) }
+
 // Size is how many bytes the batch has.
 func (d *Draft) Size() int64 { return int64(len(d.bytes)) }
 
@@ -48,6 +91,19 @@ func (p *Drafts) Begin(n int) (d Draft, ok bool) {
 		return d, false
 	}
 	return Draft{bytes: p.stages.take(BatchOverhead + n)[:BatchOverhead]}, true
+}
+
+// Grow makes room for n bytes more of records, so that the draft has twice the memory at least. false: drafts have as much memory as they may.
+func (p *Drafts) Grow(d *Draft, n int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stages.Lent() >= draftsMost {
+		return false
+	}
+	larger := append(p.stages.take(max(2*cap(d.bytes), len(d.bytes)+n)), d.bytes...)
+	p.stages.give(d.bytes)
+	d.bytes = larger
+	return true
 }
 
 // End takes a draft's memory back.

@@ -97,14 +97,26 @@ func readBytes(src []byte) (b, rest []byte, ok bool) {
 // putRecord writes one record to dst and returns its size. dst has room for key, value, headers and RecordOverhead, and for IDOverhead when
 // there is an id.
 func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value, headers []byte) int {
-	if id == nil && headers == nil {
-		if n := putUsual(dst, timeDelta, offsetDelta, key, value); n > 0 {
-			return n
-		}
+	more := 1
+	if id != nil || headers != nil {
+		more = headersSize(id, headers)
 	}
-	keyLength, valueLength := lengthOf(key), lengthOf(value)
-	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) +
-		varintSize(keyLength) + len(key) + varintSize(valueLength) + len(value) + headersSize(id, headers)
+	n := putHead(dst, timeDelta, offsetDelta, key, lengthOf(value), more)
+	n += copy(dst[n:], value)
+	if id == nil && headers == nil {
+		dst[n] = 0
+		return n + 1
+	}
+	return n + putHeaders(dst[n:], id, headers)
+}
+
+// putHead writes what a record has before its value, whose length is given, and before the headers, which are so many bytes.
+func putHead(dst []byte, timeDelta, offsetDelta int64, key []byte, valueLength int64, headers int) int {
+	if n := putUsual(dst, timeDelta, offsetDelta, key, valueLength, headers); n > 0 {
+		return n
+	}
+	keyLength := lengthOf(key)
+	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) + varintSize(keyLength) + len(key) + varintSize(valueLength) + int(max(valueLength, 0)) + headers
 	n := binary.PutVarint(dst, int64(size))
 	dst[n] = 0
 	n++
@@ -112,9 +124,7 @@ func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value, hea
 	n += binary.PutVarint(dst[n:], offsetDelta)
 	n += binary.PutVarint(dst[n:], keyLength)
 	n += copy(dst[n:], key)
-	n += binary.PutVarint(dst[n:], valueLength)
-	n += copy(dst[n:], value)
-	return n + putHeaders(dst[n:], id, headers)
+	return n + binary.PutVarint(dst[n:], valueLength)
 }
 
 // lengthOf is what stands before a key or value.
@@ -128,23 +138,26 @@ func lengthOf(b []byte) int64 {
 // usualBelow is what fits in a varint of two bytes, as zigzag has it.
 const usualBelow = 1 << 14
 
-// putUsual is putRecord for a record with neither ID nor headers, all of whose varints have one byte or two: those before the key are put
-// together in a word and stored at once, which is a quarter of the work. 0: it is another record.
-func putUsual(dst []byte, timeDelta, offsetDelta int64, key, value []byte) int {
-	time, offset, keyLength, valueLength := zigzag(timeDelta), zigzag(offsetDelta), zigzag(lengthOf(key)), zigzag(lengthOf(value))
-	if time|offset|keyLength|valueLength >= usualBelow {
+// putUsual is putHead for a record all of whose varints have one byte or two, but for the time's, which may have three: those before the key are
+// put together in a word and stored at once, which is a quarter of the work. 0: it is another record.
+func putUsual(dst []byte, timeDelta, offsetDelta int64, key []byte, length int64, headers int) int {
+	time, offset, keyLength, valueLength := zigzag(timeDelta), zigzag(offsetDelta), zigzag(lengthOf(key)), zigzag(length)
+	if offset|keyLength|valueLength >= usualBelow || time >= usualBelow<<7 {
 		return 0
 	}
 	head, bits := uint64(0), uint64(8) // attributes
 	v, n := usualVarint(time)
+	if time >= usualBelow {
+		v, n = v|0x8000|time>>14<<16, 24
+	}
 	head, bits = head|v<<(bits&63), bits+n
 	v, n = usualVarint(offset)
 	head, bits = head|v<<(bits&63), bits+n
 	v, n = usualVarint(keyLength)
 	head, bits = head|v<<(bits&63), bits+n
-	before, valueVarint, valueBits := int(bits/8), uint64(0), uint64(0)
-	valueVarint, valueBits = usualVarint(valueLength)
-	size := before + len(key) + int(valueBits/8) + len(value) + 1
+	before := int(bits / 8)
+	valueVarint, valueBits := usualVarint(valueLength)
+	size := before + len(key) + int(valueBits/8) + int(max(length, 0)) + headers
 	if size >= usualBelow/2 {
 		return 0
 	}
@@ -155,10 +168,7 @@ func putUsual(dst []byte, timeDelta, offsetDelta int64, key, value []byte) int {
 	at += before
 	at += copy(dst[at:], key)
 	binary.LittleEndian.PutUint16(dst[at:], uint16(valueVarint))
-	at += int(valueBits / 8)
-	at += copy(dst[at:], value)
-	dst[at] = 0 // headers
-	return at + 1
+	return at + int(valueBits/8)
 }
 
 func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }

@@ -8,12 +8,60 @@ type Batch struct {
 	Echo    []byte // what is said back: a file's name in a reply, lines on a stream; the parser's to set
 	// Hash is what the router hashes keys by; nil: nobody asks. A parser's batches all have the same, so it may remember what came out.
 	Hash func(key []byte) uint64
+	// Layer takes records that have nothing but topic, key, value and time, as long as there are none in Records; nil: they all go there.
+	Layer Layer
 
+	laid     int // records that Layer has taken
 	rejects  []Fault
 	rejected int
 	fault    Fault
 	scratch  []byte
 }
+
+// Layer lays records where they are kept, as they are parsed: they are nowhere else. What is laid comes before what is in Records.
+type Layer interface {
+	// Lay lays a record but for its value, and returns the place of that, which has so many bytes, and must be filled before anything else is asked of
+	// the layer. hash is the key's, as Batch.Hash makes it. nil: the record is not taken. The layer keeps none of the slices, but for the topic's name.
+	Lay(topic, key []byte, hash uint64, size int, time int64) (value []byte)
+	// Mark notes what is laid, and Back takes back what has come since the last Mark.
+	Mark()
+	Back()
+}
+
+// Lay has the layer lay a record, if there is one and no record is in Records; nil: the record is to be added there. See Layer.
+func (b *Batch) Lay(topic, key []byte, hash uint64, size int, time int64) (value []byte) {
+	if b.Layer == nil || len(b.Records) > 0 || hash == 0 {
+		return nil
+	}
+	if value = b.Layer.Lay(topic, key, hash, size, time); value != nil {
+		b.laid++
+	}
+	return value
+}
+
+// Mark is what a batch has, to be cut to. A batch has one at a time: that of a frame, within which a parser may set its own before it has laid anything.
+type Mark struct{ records, laid int }
+
+// Mark notes what the batch has.
+func (b *Batch) Mark() Mark {
+	if b.Layer != nil {
+		b.Layer.Mark()
+	}
+	return Mark{records: len(b.Records), laid: b.laid}
+}
+
+// CutTo takes back the records that have come since a mark.
+func (b *Batch) CutTo(m Mark) {
+	if b.laid > m.laid {
+		b.Layer.Back()
+		b.laid = m.laid
+	}
+	clear(b.Records[m.records:])
+	b.Records = b.Records[:m.records]
+}
+
+// Count is how many records were made.
+func (b *Batch) Count() int { return b.laid + len(b.Records) }
 
 // MaxRejects is how many refused parts of a request are kept; more are counted only.
 const MaxRejects = 1000
@@ -33,6 +81,7 @@ func (b *Batch) Reset() {
 	clear(b.rejects)
 	b.rejects = b.rejects[:0]
 	b.Items, b.rejected, b.Echo = 0, 0, nil
+	b.Layer, b.laid = nil, 0
 }
 
 // Clear takes all records back, for a request that is refused after some were laid. Scratch and rejects stay.

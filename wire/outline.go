@@ -230,21 +230,31 @@ func (o *Outlines) free(hash uint32) *outlineSlot {
 
 // Lay lays the record of one point.
 func (l Outline) Lay(b *Batch, topic []byte, p *Single) {
-	head, tail := int(l.of.head), int(l.of.tail)
-	value := head + len(p.Stamp) + len(p.Zeros) + len(",") + len(p.Value) + tail
-	text := b.Scratch(value + len(l.text) - head - tail)
-	at := copy(text, l.text[:head])
-	at += copyShort(text[at:], p.Stamp)
-	if p.Zeros != "" {
-		at += copy(text[at:], p.Zeros)
+	behind := int(l.of.head) + int(l.of.tail)
+	size := behind + len(p.Stamp) + len(p.Zeros) + len(",") + len(p.Value)
+	key := l.text[behind:]
+	hash := l.of.route(key, b)
+	if value := b.Lay(topic, key, hash, size, p.Time); value != nil {
+		l.fill(value, l.text[:behind], p)
+		return
 	}
-	text[at] = ','
-	at++
-	at += copyShort(text[at:], p.Value)
-	copy(text[at:], l.text[head:]) // the tail, and behind the record's value its key
+	text := b.Scratch(size + len(key))
+	l.fill(text, l.text, p) // behind the record's value is its key
 	r := b.Add()
-	r.Topic, r.Key, r.Value, r.Time = topic, text[value:len(text):len(text)], text[:value:value], p.Time
-	r.Hash = l.of.route(r.Key, b)
+	r.Topic, r.Key, r.Value, r.Time, r.Hash = topic, text[size:len(text):len(text)], text[:size:size], p.Time, hash
+}
+
+// fill writes a point between its outline's head and tail, with which text begins; and then what else it has.
+func (l Outline) fill(to, text []byte, p *Single) {
+	at := copy(to, text[:l.of.head])
+	at += copyShort(to[at:], p.Stamp)
+	if p.Zeros != "" {
+		at += copy(to[at:], p.Zeros)
+	}
+	to[at] = ','
+	at++
+	at += copyShort(to[at:], p.Value)
+	copy(to[at:], text[l.of.head:])
 }
 
 // route is the hash of the outline's key, or 0 where nothing is remembered or nobody asks.

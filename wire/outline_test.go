@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
@@ -28,7 +29,79 @@ func ask(t *testing.T, o *Outlines, tenant, name string, kind uint8) (known bool
 	if string(got.Value) != string(want.Value) || string(got.Key) != string(want.Key) || got.Time != want.Time || string(got.Topic) != "topic" || got.ID != nil {
 		t.Fatalf("known: %t: a record is\n%s %s %d, want\n%s %s %d", known, got.Key, got.Value, got.Time, want.Key, want.Value, want.Time)
 	}
+	laid := layer{}
+	over := Batch{Layer: &laid, Hash: func(key []byte) uint64 { return maphash.Bytes(seed, key) | 1 }}
+	for range 2 {
+		outline.Lay(&over, []byte("topic"), &Single{Time: 12000, Stamp: []byte("12"), Zeros: "000", Value: []byte("3.5")})
+	}
+	if outline.of.kept != (len(laid.records) == 2) || over.Count() != 2 {
+		t.Fatalf("kept: %t: %d records are laid, and the batch has %d", outline.of.kept, len(laid.records), over.Count())
+	}
+	for _, got := range append(laid.records, over.Records...) {
+		if string(got.Value) != string(want.Value) || string(got.Key) != string(want.Key) || got.Time != want.Time || string(got.Topic) != "topic" {
+			t.Fatalf("known: %t: a record that was laid is\n%s %s %d, want\n%s %s %d", known, got.Key, got.Value, got.Time, want.Key, want.Value, want.Time)
+		}
+		if outline.of.kept && got.Hash != over.Hash(got.Key) {
+			t.Fatal("its hash is not the key's")
+		}
+	}
 	return known
+}
+
+// layer is a Layer that keeps the first records that it is given, to be looked at.
+type layer struct {
+	records []Record
+	marked  int
+	full    int // it takes so many; 0: all
+}
+
+func (l *layer) Lay(topic, key []byte, hash uint64, size int, time int64) []byte {
+	if len(l.records) == l.full && l.full > 0 {
+		return nil
+	}
+	r := Record{Topic: topic, Key: bytes.Clone(key), Value: make([]byte, size), Time: time, Hash: hash}
+	l.records = append(l.records, r)
+	return r.Value
+}
+
+func (l *layer) Mark() { l.marked = len(l.records) }
+func (l *layer) Back() { l.records = l.records[:l.marked] }
+
+// Once a layer has not taken a record none goes there, so that all stay in their order; a batch is cut to what it had, wherever that is.
+func TestBatch_Layer(t *testing.T) {
+	var o Outlines
+	laid := layer{full: 3}
+	b := Batch{Layer: &laid, Hash: func([]byte) uint64 { return 7 }}
+	put := func(n int) {
+		o.Begin(nil)
+		series, ok := o.Find(0, []byte("s"), nil)
+		if !ok {
+			series = o.Learn(0, []byte("s"), nil, &Metric{Name: []byte("s")}, Source{Wire: "w"})
+		}
+		series.Lay(&b, []byte("topic"), &Single{Time: int64(n), Stamp: strconv.AppendInt(nil, int64(n), 10), Value: []byte("1")})
+	}
+	put(1)
+	mark := b.Mark()
+	put(2)
+	if b.CutTo(mark); b.Count() != 1 || len(laid.records) != 1 {
+		t.Fatalf("%d records, %d of them laid", b.Count(), len(laid.records))
+	}
+	put(3)
+	put(4)
+	mark = b.Mark()
+	put(5)
+	put(6)
+	laid.full = 0
+	put(7)
+	if b.Count() != 6 || len(laid.records) != 3 || len(b.Records) != 3 || b.Records[0].Time != 5 || b.Records[2].Time != 7 {
+		t.Fatalf("%d records, %d of them laid, and %+v", b.Count(), len(laid.records), b.Records)
+	}
+	if b.CutTo(mark); b.Count() != 3 || len(laid.records) != 3 || len(b.Records) != 0 {
+		t.Errorf("%d records, %d of them laid", b.Count(), len(laid.records))
+	}
+	if b.Reset(); b.Layer != nil || b.Count() != 0 {
+		t.Error("a batch that is reset has its layer still")
+	}
 }
 
 // What is asked for again is known, by kind and for one tenant.

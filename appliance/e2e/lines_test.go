@@ -16,8 +16,14 @@ import (
 
 // Lines that meet a full disk wait for it, and so does their sender; when there is room again every one of them is stored.
 func TestLinesWaitForTheDisk(t *testing.T) {
+	for _, ack := range []string{"disk", "log"} {
+		t.Run(ack, func(t *testing.T) { linesWait(t, ack) })
+	}
+}
+
+func linesWait(t *testing.T, ack string) {
 	room := smallDisk(t, "24m")
-	s := start(t, filepath.Join(room, "data"), "--min-free-bytes", "1", "--shards", "1", "--telnet", "127.0.0.1:0")
+	s := start(t, filepath.Join(room, "data"), "--ack", ack, "--min-free-bytes", "1", "--shards", "1", "--telnet", "127.0.0.1:0")
 	const n = 250_000
 	telnet, sent := s.door("telnet"), make(chan error, 1)
 	go func() {

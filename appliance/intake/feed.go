@@ -25,6 +25,7 @@ type feed struct {
 	w             *worker // nil while there is nothing to store
 	frames, bytes uint64
 	bugs          int
+	bulk          bool // there is so much that it is laid while it is parsed
 }
 
 // The most that one batch gathers before it is stored: records, refused parts (of which a batch keeps no more than wire.MaxRejects),
@@ -33,11 +34,13 @@ const (
 	feedRecords  = 8192
 	feedRejected = wire.MaxRejects / 2
 	feedEcho     = 64 << 10
+	feedLaid     = 2560 // of records that are laid while they are parsed; half as many cost the same, and twice as many
 )
 
 // take parses the whole frames of buf into the batch and says how many bytes they took; when the batch has enough it stores it on the
 // way. open is false when what follows cannot be read.
 func (f *feed) take(buf []byte, atEOF bool) (used int, open bool) {
+	f.bulk = f.server.opt.Set.Lays(f.server.opt.Ack, len(buf))
 	for {
 		advance, frame, fault := f.split(buf[used:], atEOF)
 		if fault != nil {
@@ -67,7 +70,7 @@ func (f *feed) isFull() bool {
 		return false
 	}
 	_, refused := f.w.batch.Rejected()
-	return len(f.w.batch.Records) >= feedRecords || refused >= feedRejected || len(f.w.batch.Echo) >= feedEcho
+	return len(f.w.batch.Records) >= feedRecords || f.w.ticket.Laid() >= feedLaid || refused >= feedRejected || len(f.w.batch.Echo) >= feedEcho
 }
 
 func (f *feed) parse(frame []byte) {
@@ -75,7 +78,7 @@ func (f *feed) parse(frame []byte) {
 	f.frames++
 	f.bytes += uint64(len(frame))
 	w.request.Body = frame
-	defer f.survive(len(w.batch.Records))
+	defer f.survive(w.batch.Mark())
 	if fault := w.streamParser(f.streamOf).Parse(&w.request, &w.batch); fault != nil {
 		f.refuse(fault, frame)
 	}
@@ -89,14 +92,19 @@ func (f *feed) run(text []byte) int {
 	if !ok {
 		return 0
 	}
-	before := len(w.batch.Records)
+	before := w.batch.Mark()
 	defer func() {
 		if bug := recover(); bug != nil {
 			f.noteBug(bug)
-			w.parsers[f.number], w.batch.Records = nil, w.batch.Records[:before]
+			w.parsers[f.number] = nil
+			w.batch.CutTo(before)
 		}
 	}()
-	taken, used, bytes := runner.Run(text, feedRecords-before, &w.request, &w.batch)
+	most := feedRecords - len(w.batch.Records)
+	if w.batch.Layer != nil {
+		most = min(most, feedLaid-w.ticket.Laid())
+	}
+	taken, used, bytes := runner.Run(text, most, &w.request, &w.batch)
 	f.frames += uint64(taken)
 	f.bytes += uint64(bytes)
 	return used
@@ -121,6 +129,9 @@ func (f *feed) worker() *worker {
 		Method: "STREAM", Query: noFields{}, Header: noFields{}, Decode: &f.w.inflate, Tables: f.server.opt.Tables,
 		Topics: f.server.topics[f.format], Limit: f.Max, Now: time.Now().UnixMilli(),
 	}
+	if f.bulk {
+		f.w.batch.Layer = f.w.ticket
+	}
 	return f.w
 }
 
@@ -139,19 +150,21 @@ func (f *feed) store() bool {
 	}
 	f.counts.frames.Add(f.frames)
 	f.counts.bytes.Add(f.bytes)
+	left := f.storeLaid()
 	f.layRefused()
 	parts, refused := w.batch.Rejected()
 	records := len(w.batch.Records) - w.told - f.bugs
 	count := &w.counts.wires[f.format]
 	count.requests.Add(f.frames)
 	count.bytes.Add(f.bytes)
-	count.received.Add(uint64(records + refused + f.bugs))
+	count.received.Add(uint64(records - left + refused + f.bugs))
 	count.refuse(parts, refused) // whether that can be kept or not
 	count.failed.Add(uint64(f.bugs))
 	w.owed, w.owedTo = records, count
 	all := w.batch.Records
 	f.storePiece(all)
 	w.batch.Records = all
+	w.ticket.Drop()
 	open := true
 	if len(w.batch.Echo) > 0 && f.out != nil {
 		_, err := f.out.Write(w.batch.Echo)
@@ -160,6 +173,32 @@ func (f *feed) store() bool {
 	f.w = nil
 	f.workers.give(w)
 	return open
+}
+
+// storeLaid stores what was laid while it was parsed, and counts it. left is how many records are not stored: they are the batch's now, and are insisted on.
+func (f *feed) storeLaid() (left int) {
+	w, count := f.w, &f.w.counts.wires[f.format]
+	n := w.ticket.Laid()
+	if n == 0 {
+		return 0
+	}
+	count.received.Add(uint64(n))
+	w.owed, w.owedTo, w.offered, w.laid = n, count, n, true
+	err := f.server.opt.Set.OfferLaid(w.ticket, f.server.opt.Ack)
+	if err == nil {
+		err = w.ticket.Wait(shard.AckTimeout)
+	}
+	if isLate(err) { // whether they are stored will be counted when it is known
+		f.server.complaints.note("records of a stream were not stored in time", err)
+	} else if unkept := w.ticket.Unkept(nil); len(unkept) > 0 {
+		w.batch.Records = append(unkept, w.batch.Records...)
+		left = len(unkept)
+		count.stored.Add(uint64(n - left))
+	} else {
+		count.stored.Add(uint64(n))
+	}
+	w.owed, w.laid = 0, false
+	return left
 }
 
 // layRefused keeps the refused parts that are not kept yet, as this peer's.
@@ -321,7 +360,7 @@ func (f *feed) pause(d time.Duration, behind bool) bool {
 var hitBug = []byte("the appliance hit a bug with it")
 
 // survive is deferred around a parser. A bug costs the frame that it was met in, which is kept as refused ones are, and the parser.
-func (f *feed) survive(before int) {
+func (f *feed) survive(before wire.Mark) {
 	bug := recover()
 	if bug == nil {
 		return
@@ -329,7 +368,7 @@ func (f *feed) survive(before int) {
 	f.noteBug(bug)
 	w := f.w
 	w.parsers[f.number] = nil
-	w.batch.Records = w.batch.Records[:before]
+	w.batch.CutTo(before)
 	f.server.makeRejectedTopic()
 	fault := wire.Fault{Code: wire.Dropped, Offset: wire.NoOffset, Detail: hitBug}
 	w.layReject(f.wireName(), &fault, w.request.Body, f.peer, w.request.Now)
@@ -351,6 +390,7 @@ func (f *feed) end() {
 	if bug := recover(); bug != nil {
 		f.noteBug(bug)
 		if w := f.w; w != nil {
+			w.ticket.Drop()
 			if w.owed > 0 {
 				w.owedTo.failed.Add(uint64(w.owed))
 			}

@@ -193,59 +193,86 @@ func (r *rig) newFeed() *feed {
 	}
 }
 
+// fill fills a feed's batch; in the second way, what is of the first record's topic is laid.
+func (f *feed) fill(way string, events ...string) {
+	w := f.worker()
+	var first []byte
+	for _, e := range events {
+		topic, value, _ := strings.Cut(e, " ")
+		if first == nil {
+			first = []byte(topic)
+		}
+		if way == "laid" && topic == string(first) {
+			w.batch.Layer = w.ticket
+			copy(w.batch.Lay(first, nil, 1, len(value), 0), value)
+		} else {
+			lay(&w.batch, e)
+		}
+	}
+}
+
+// ways are how records come to be a batch's.
+var ways = []string{"gathered", "laid"}
+
 // A stream whose batch was kept in part, as a sync of one of its logs failed, sends the rest again, and nothing else.
 func TestStream_RestIsStoredOnce(t *testing.T) {
-	r, d := openTroubled(t)
-	fails := true
-	once := func(call, path string) error {
-		if call == "sync" && strings.Contains(path, "/b-0/") && fails {
-			fails = false
-			return errors.New("input/output error")
-		}
-		return nil
-	}
-	d.trouble.Store(&once)
-	f := r.newFeed()
-	lay(&f.worker().batch, "a 1", "b 2", "a 3", "b 4")
-	if !f.store() || fails {
-		t.Fatalf("the stream ends; the sync has yet to fail: %v", fails)
-	}
-	r.holds(t, "a 1", "a 3", "b 2", "b 4")
-	if c := f.workers.tallies()[0].wires[0].stored.Load(); c != 4 {
-		t.Errorf("%d are counted as stored", c)
+	for _, way := range ways {
+		t.Run(way, func(t *testing.T) {
+			r, d := openTroubled(t)
+			fails := true
+			once := func(call, path string) error {
+				if call == "sync" && strings.Contains(path, "/b-0/") && fails {
+					fails = false
+					return errors.New("input/output error")
+				}
+				return nil
+			}
+			d.trouble.Store(&once)
+			f := r.newFeed()
+			f.fill(way, "b 2", "b 4", "a 1", "a 3")
+			if !f.store() || fails {
+				t.Fatalf("the stream ends; the sync has yet to fail: %v", fails)
+			}
+			r.holds(t, "a 1", "a 3", "b 2", "b 4")
+			if c := &f.workers.tallies()[0].wires[0]; c.stored.Load() != 4 || c.received.Load() != 4 {
+				t.Errorf("%d are counted as stored, %d as received", c.stored.Load(), c.received.Load())
+			}
+		})
 	}
 }
 
 // What a stream has waited for in vain is in a ring, or in a log, and will be stored: it is not sent again. How it ended is counted when
 // it is known.
 func TestStream_LateIsStoredOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, d := openTroubled(t)
-		slow := func(call, path string) error {
-			if call == "create" {
-				time.Sleep(shard.AckTimeout * 3 / 2)
+	for _, way := range ways {
+		synctest.Test(t, func(t *testing.T) {
+			r, d := openTroubled(t)
+			slow := func(call, path string) error {
+				if call == "create" {
+					time.Sleep(shard.AckTimeout * 3 / 2)
+				}
+				return nil
 			}
-			return nil
-		}
-		d.trouble.Store(&slow)
-		f := r.newFeed()
-		lay(&f.worker().batch, "a 1", "a 2")
-		began := time.Now()
-		f.store()
-		if waited := time.Since(began); waited < shard.AckTimeout {
-			t.Fatalf("nothing was late: it took %v", waited)
-		}
-		count := &f.workers.tallies()[0].wires[0]
-		if n := count.stored.Load() + count.busy.Load() + count.failed.Load(); n != 0 {
-			t.Errorf("%d are counted before anybody knows", n)
-		}
-		d.trouble.Store(nil)
-		time.Sleep(2 * shard.AckTimeout)
-		r.holds(t, "a 1", "a 2")
-		if n := count.stored.Load(); n != 2 || count.received.Load() != 2 {
-			t.Errorf("%d are counted as stored, %d as received", n, count.received.Load())
-		}
-	})
+			d.trouble.Store(&slow)
+			f := r.newFeed()
+			f.fill(way, "a 1", "a 2")
+			began := time.Now()
+			f.store()
+			if waited := time.Since(began); waited < shard.AckTimeout {
+				t.Fatalf("%s: nothing was late: it took %v", way, waited)
+			}
+			count := &f.workers.tallies()[0].wires[0]
+			if n := count.stored.Load() + count.busy.Load() + count.failed.Load(); n != 0 {
+				t.Errorf("%s: %d are counted before anybody knows", way, n)
+			}
+			d.trouble.Store(nil)
+			time.Sleep(2 * shard.AckTimeout)
+			r.holds(t, "a 1", "a 2")
+			if n := count.stored.Load(); n != 2 || count.received.Load() != 2 {
+				t.Errorf("%s: %d are counted as stored, %d as received", way, n, count.received.Load())
+			}
+		})
+	}
 }
 
 // Whenever the ledger is read, no more has become of records than were received.

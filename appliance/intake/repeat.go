@@ -69,7 +69,7 @@ func (w *worker) account(err error) {
 }
 
 // isOwn says whether the nth record of those offered last is the sender's. A worker that has no bench has offered no others.
-func (w *worker) isOwn(n int) bool { return w.bench == nil || isOwn(&w.batch.Records[n]) }
+func (w *worker) isOwn(n int) bool { return w.bench == nil || w.laid || isOwn(&w.batch.Records[n]) }
 
 // tellLate is asked when a request gives up waiting: its records stay in flight until it is known what became of them.
 func (w *worker) tellLate() func(fate func(record int) shard.Fate) {

@@ -36,6 +36,7 @@ type worker struct {
 
 	offered int  // records of the batch, or of the piece of it that was offered last
 	pieces  bool // the batch is offered in pieces
+	laid    bool // what was offered last was laid while it was parsed, as records of what was refused are not
 
 	asked     int // refused parts of the batch that were to be kept so far
 	told      int // those of them that have a record in the batch
@@ -66,7 +67,7 @@ func (w *worker) release() {
 	}
 	w.headers = headers{}
 	w.request = wire.Request{}
-	w.source, w.pieces = nil, false
+	w.source, w.pieces, w.laid = nil, false, false
 	w.outcome = wire.Outcome{}
 	w.target, w.query, w.key, w.peer = nil, nil, nil, netip.Addr{}
 	w.asked, w.told, w.toldBytes = 0, 0, 0

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -46,6 +47,32 @@ func TestOfferAndWaitAllocateNothing(t *testing.T) {
 		if n := testing.AllocsPerRun(200, run); n != 0 {
 			t.Errorf("%v: %v allocations for two requests", ack, n)
 		}
+	}
+}
+
+// Nor does what is laid while it is parsed.
+func TestLayAllocatesNothing(t *testing.T) {
+	s := openSet(t, t.TempDir(), func(o *Options) { o.Ack, o.SegmentBytes = AckLog, 64<<20 })
+	k := s.NewTicket()
+	value := strings.Repeat("x", 150)
+	run := func() {
+		for n := range 1000 {
+			lay(k, "key"+value[:n%10], value)
+		}
+		k.Mark()
+		if err := s.OfferLaid(k, AckLog); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.Wait(AckTimeout); err != nil {
+			t.Fatal(err)
+		}
+		k.Drop()
+	}
+	for range 50 {
+		run()
+	}
+	if n := testing.AllocsPerRun(200, run); n != 0 {
+		t.Errorf("%v allocations for a thousand records", n)
 	}
 }
 

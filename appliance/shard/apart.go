@@ -28,8 +28,8 @@ func (t *Ticket) layApart(ack Ack) {
 	}
 }
 
-// lay lays the records of the shares that are laid apart.
-func (t *Ticket) lay(records []wire.Record) {
+// layShares lays the records of the shares that are laid apart.
+func (t *Ticket) layShares(records []wire.Record) {
 	ids, of, shares, drafts := t.ids, t.of[:len(records)], t.shares, t.wait.drafts
 	for i := range records {
 		at := of[i]
@@ -67,7 +67,7 @@ func (w *writer) place(l *logState, h *frameHeader) error {
 	l.commit()
 	last, err := l.log.Place(w.draft(h))
 	if err != nil {
-		w.set.drafts.End(w.draft(h))
+		w.endDraft(h)
 		return err
 	}
 	w.placed(l, h, last)
@@ -82,5 +82,15 @@ func (w *writer) placed(l *logState, h *frameHeader, last int64) {
 	draft := w.draft(h)
 	w.counts.batches.Add(1)
 	w.laid(l, h, last, int(draft.Size()))
-	w.set.drafts.End(draft)
+	w.endDraft(h)
+}
+
+// endDraft gives a draft's memory back, if that is not up to who lent it.
+func (w *writer) endDraft(h *frameHeader) {
+	wait := w.set.waits.get(h.ticket)
+	if wait.lent {
+		wait.drafts[h.slot] = segstore.Draft{}
+		return
+	}
+	w.set.drafts.End(&wait.drafts[h.slot])
 }

@@ -125,18 +125,23 @@ func TestNotLaidApart(t *testing.T) {
 	s.ended()
 }
 
-// When one ring has no room for word of a share nothing is kept of any, on the spot or by the ring.
-func TestLaidApartAndRefused(t *testing.T) {
-	s, keys := apartStill(t)
-	s.writers[1].helm.take()
-	var claims []ring.Claim
-	for size := s.writers[1].ring.MaxFrame(); size > 0; {
-		if c, ok := s.writers[1].ring.Claim(size); ok {
+// claimAll claims all the room of a ring.
+func claimAll(r *ring.Ring) (claims []ring.Claim) {
+	for size := r.MaxFrame(); size > 0; {
+		if c, ok := r.Claim(size); ok {
 			claims = append(claims, c)
 		} else {
 			size /= 2
 		}
 	}
+	return claims
+}
+
+// When one ring has no room for word of a share nothing is kept of any, on the spot or by the ring.
+func TestLaidApartAndRefused(t *testing.T) {
+	s, keys := apartStill(t)
+	s.writers[1].helm.take()
+	claims := claimAll(s.writers[1].ring)
 	k, next := s.NewTicket(), s.log("t").log.Written()
 	if err := s.Offer(batchOf("t "+keys[0]+" "+large("a"), "t "+keys[1]+" "+large("b")), k, AckLog); !errors.Is(err, ErrBusy) {
 		t.Fatal(err)
@@ -240,7 +245,7 @@ func TestLaidApartIsBounded(t *testing.T) {
 	s.ended()
 }
 
-// Many requests at once whose shares are laid apart, among small ones: each record is there once and whole, and a sender's are in their order.
+// Many requests at once whose shares are laid apart, among small ones, and some that are laid while they are parsed: each record is there once and whole, and a sender's are in their order.
 func TestLaidApartByMany(t *testing.T) {
 	s := openSet(t, t.TempDir(), func(o *Options) { o.Ack, o.SegmentBytes, o.apartLeast = AckLog, 4<<20, 2000 })
 	const senders, each = 8, 200
@@ -254,7 +259,11 @@ func TestLaidApartByMany(t *testing.T) {
 				for i := range 1 + n%12 { // up to six for each shard: some are small
 					events = append(events, fmt.Sprintf("t k%d %d %d %d %s", i, sender, i, n, filler))
 				}
-				store(t, s, k, AckLog, events...)
+				if sender%2 == 0 {
+					store(t, s, k, AckLog, events...)
+				} else {
+					storeLaid(t, s, k, events...)
+				}
 			}
 		})
 	}

@@ -107,12 +107,16 @@ type late struct {
 	ack  Ack
 	ids  []claimedID
 	of   []int32
+	laid []segstore.Draft // lent to the wait, and the request's no more
 	tell func(fate func(record int) Fate)
 }
 
 // leaveLate hands what is left to do to whoever finishes the last part.
 func (t *Ticket) leaveLate() {
 	l := &late{ack: t.ack, ids: slices.Clone(t.ids), of: slices.Clone(t.of)}
+	if t.wait.lent {
+		l.laid = slices.Clone(t.laying.drafts)
+	}
 	if t.Late != nil {
 		l.tell = t.Late()
 	}
@@ -122,6 +126,9 @@ func (t *Ticket) leaveLate() {
 func (s *Set) settleLate(w *wait) {
 	l := w.late
 	w.late = nil
+	for i := range l.laid {
+		s.drafts.End(&l.laid[i])
+	}
 	s.settleIDs(l.ids, w, l.ack)
 	if l.tell != nil {
 		l.tell(func(record int) Fate { return fateOf(l.of, w, record) })

@@ -22,6 +22,7 @@ func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 	if len(b.Records) == 0 {
 		return nil
 	}
+	t.wait.lent = false
 	t.busy.Store(true)
 	defer t.busy.Store(false)
 	if s.closing.Load() {
@@ -38,7 +39,7 @@ func (s *Set) Offer(b *wire.Batch, t *Ticket, ack Ack) error {
 	}
 	t.wait.makeSpans(len(t.shares))
 	if t.layApart(ack); t.apart > 0 {
-		t.lay(b.Records)
+		t.layShares(b.Records)
 	}
 	if ack != AckRing && s.moving {
 		t.takeHelms()
@@ -197,15 +198,19 @@ func (t *Ticket) keyless(topic *Topic) *logState {
 
 // shareOf finds or makes the share of a log in this request.
 func (t *Ticket) shareOf(log *logState) int32 {
+	if int(log.index) < len(t.slots) && t.slots[log.index].round == t.round {
+		return t.slots[log.index].share
+	}
+	return t.newShare(log)
+}
+
+func (t *Ticket) newShare(log *logState) int32 {
 	for int(log.index) >= len(t.slots) {
 		t.slots = append(t.slots, slot{})
 	}
-	s := &t.slots[log.index]
-	if s.round != t.round {
-		*s = slot{round: t.round, share: int32(len(t.shares))}
-		t.shares = append(t.shares, share{log: log, frame: frameHead})
-	}
-	return s.share
+	t.slots[log.index] = slot{round: t.round, share: int32(len(t.shares))}
+	t.shares = append(t.shares, share{log: log, frame: frameHead})
+	return int32(len(t.shares) - 1)
 }
 
 // claim claims room in the rings for the shares that are not to be written on the spot: for all of them, or for none.

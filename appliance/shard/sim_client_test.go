@@ -159,6 +159,9 @@ func (l *life) send(c *simClient, r *simRequest) {
 	c.ticket.Late = func() func(func(int) Fate) {
 		return func(fate func(int) Fate) { l.told(r, nil, fate, nil) }
 	}
+	if l.chance(50) && l.lay(c, r) {
+		return
+	}
 	l.note("request %d of %d records of request %d, %v", r.number, len(r.records), r.records[0].request, r.ack)
 	var err error
 	l.as(offering, func() { err = l.set.Offer(&l.batch, c.ticket, r.ack) })
@@ -279,6 +282,7 @@ func (l *life) answered(c *simClient) {
 	err := c.ticket.Wait(AckTimeout)
 	l.told(r, err, c.ticket.Fate, c.ticket)
 	l.note("request %d is answered: %v", r.number, err)
+	l.unkept(c, r)
 	if err == nil {
 		l.sum[countAcknowledged]++
 	} else {
@@ -341,6 +345,9 @@ func (l *life) settled() {
 		if c.pending != nil {
 			l.fail("request %d has no answer, and the set is closed", c.pending.number)
 		}
+	}
+	if lent := l.set.drafts.Lent(); lent > 0 {
+		l.fail("drafts have %d bytes of memory still", lent)
 	}
 	if idle, all := len(l.set.waits.idle), len(*l.set.waits.all.Load()); idle+len(l.clients) != all {
 		l.fail("of %d waits %d are idle and %d tickets'", all, idle, len(l.clients))

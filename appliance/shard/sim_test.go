@@ -150,6 +150,7 @@ const (
 	countAcknowledged
 	countFailures
 	countLeft
+	countLaid
 	countRepeated
 	countWritten
 	countRead
@@ -161,7 +162,7 @@ const (
 )
 
 var counted = [...]string{countStops: "stops", countKills: "kills", countCuts: "power cuts", countRecoveriesCut: "recoveries that were cut short", countSteps: "steps",
-	countNestedSteps: "steps inside others", countRequests: "requests", countRefusals: "refused", countAcknowledged: "acknowledged", countFailures: "failed", countLeft: "left",
+	countNestedSteps: "steps inside others", countRequests: "requests", countRefusals: "refused", countAcknowledged: "acknowledged", countFailures: "failed", countLeft: "left", countLaid: "laid one by one",
 	countRepeated: "records repeated", countWritten: "records written", countRead: "read", countFaults: "calls failed", countGivenUp: "parts given up",
 	countLost: "lost in ends", countRetired: "retired", countHoles: "holes"}
 

@@ -32,6 +32,7 @@ type Ticket struct {
 	parts  []ring.Part // the shares, as claims
 	of     []int32     // which share each record belongs to, or noShare
 	apart  int         // how many shares are laid apart
+	laying laying      // what is laid while it is parsed
 	slots  []slot      // by log: which share is its, if it has one in this request
 	round  uint32      // this request, in slots
 
@@ -69,6 +70,7 @@ type wait struct {
 	done   chan struct{}         // one token, when the last part is done and the request sleeps
 	spans  []span                // each written before its part is done
 	drafts []segstore.Draft      // of parts that were laid apart; whoever places one gives its memory back
+	lent   bool                  // no: the ticket does, or whoever settles late
 	late   *late                 // left by a request that gave up
 }
 
@@ -104,10 +106,14 @@ func (t *Ticket) Wait(timeout time.Duration) error {
 	case <-t.timer.C:
 	}
 	t.leaveLate()
+	lent := w.lent // it is another's when it was left
 	if !w.state.CompareAndSwap(waitParked, waitLeft) {
 		w.late = nil
 		<-w.done // the last part was finished this very moment
 		return t.verdict()
+	}
+	if lent {
+		t.leaveLaid()
 	}
 	t.wait = t.set.waits.take()
 	t.shares, t.ids, t.of = t.shares[:0], t.ids[:0], t.of[:0]

@@ -10,15 +10,14 @@ import (
 // layApart lays the points of a pickle of the usual shape as they come, each as a record, if all are taken and of different series, as
 // a relay's mostly are. false: nothing has come of it.
 func (p *pickles) layApart(req *wire.Request, b *wire.Batch) bool {
-	before := len(b.Records)
+	before := b.Mark()
 	p.apart.Begin()
 	var point sent
 	u := usualPickle(req.Body)
 	for p.layExpected(&u, req, b) || u.next(&point) && p.layAlone(&point, req, b) {
 	}
 	if !u.ended {
-		clear(b.Records[before:])
-		b.Records = b.Records[:before]
+		b.CutTo(before)
 	}
 	return u.ended
 }

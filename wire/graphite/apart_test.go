@@ -50,6 +50,7 @@ func TestPickle_Apart(t *testing.T) {
 	const seed = 20261127
 	random := rand.New(rand.NewPCG(seed, 0))
 	used := open(t, settings, "pickle").(*pickles)
+	layered, layeredLaid := open(t, settings, "pickle").(*pickles), 0
 	laid := 0
 	for i := range 6 * len(frames) {
 		frame := frames[i%len(frames)]
@@ -65,6 +66,14 @@ func TestPickle_Apart(t *testing.T) {
 		if !before && !used.gathers {
 			laid++
 		}
+		got, n := tellLaid(layered, frame)
+		if want := tellFrame(gathering, frame); got != want {
+			t.Fatalf("seed %d, frame %d: %q makes\n%s, with %d laid, and gathered\n%s", seed, i, frame, got, n, want)
+		}
+		layeredLaid += n
+	}
+	if layeredLaid < 1000 {
+		t.Errorf("only %d records were laid while they were parsed", layeredLaid)
 	}
 	if laid < 10 {
 		t.Errorf("only %d frames were laid as they came", laid)
@@ -75,8 +84,22 @@ func TestPickle_Apart(t *testing.T) {
 func tellFrame(p wire.Parser, frame string) string {
 	var b wire.Batch
 	b.Add().Topic = []byte("before")
+	return tellOf(p.Parse(request([]byte(frame)), &b), &b)
+}
+
+// tellLaid is the same where records are laid while they are parsed.
+func tellLaid(p wire.Parser, frame string) (text string, laid int) {
+	layer := wiretest.Layer{Records: []wire.Record{{Topic: []byte("before")}}}
+	b := wire.Batch{Layer: &layer, Hash: func([]byte) uint64 { return 1 }}
+	fault := p.Parse(request([]byte(frame)), &b)
+	laid = len(layer.Records) - 1
+	b.Layer, b.Records = nil, append(layer.Records, b.Records...)
+	return tellOf(fault, &b), laid
+}
+
+func tellOf(fault *wire.Fault, b *wire.Batch) string {
 	text := ""
-	if fault := p.Parse(request([]byte(frame)), &b); fault != nil {
+	if fault != nil {
 		text = fmt.Sprintf("%v %s at %d", fault.Code, fault.Detail, fault.Offset)
 	}
 	for i := range b.Records {

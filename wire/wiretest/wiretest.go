@@ -26,6 +26,24 @@ func (v Values) Peek(name string) []byte {
 	return nil
 }
 
+// Layer keeps the records that are laid with it: a wire.Layer for a batch to have.
+type Layer struct {
+	Records []wire.Record
+	marked  int
+}
+
+// Lay implements wire.Layer.
+func (l *Layer) Lay(topic, key []byte, hash uint64, size int, time int64) []byte {
+	l.Records = append(l.Records, wire.Record{Topic: topic, Key: bytes.Clone(key), Value: make([]byte, size), Time: time, Hash: hash})
+	return l.Records[len(l.Records)-1].Value
+}
+
+// Mark implements wire.Layer.
+func (l *Layer) Mark() { l.marked = len(l.Records) }
+
+// Back implements wire.Layer.
+func (l *Layer) Back() { l.Records = l.Records[:l.marked] }
+
 // Tables answers the same columns for every topic; the zero value knows no table.
 type Tables struct{ Behind *wire.Columns }
 
