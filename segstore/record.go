@@ -97,24 +97,22 @@ func readBytes(src []byte) (b, rest []byte, ok bool) {
 // putRecord writes one record to dst and returns its size. dst has room for key, value, headers and RecordOverhead, and for IDOverhead when
 // there is an id.
 func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value, headers []byte) int {
-	more := 1
-	if id != nil || headers != nil {
-		more = headersSize(id, headers)
-	}
-	n := putHead(dst, timeDelta, offsetDelta, key, lengthOf(value), more)
-	n += copy(dst[n:], value)
 	if id == nil && headers == nil {
+		n := putUsual(dst, timeDelta, offsetDelta, key, lengthOf(value), 1)
+		if n == 0 {
+			n = putHead(dst, timeDelta, offsetDelta, key, lengthOf(value), 1)
+		}
+		n += copy(dst[n:], value)
 		dst[n] = 0
 		return n + 1
 	}
+	n := putHead(dst, timeDelta, offsetDelta, key, lengthOf(value), headersSize(id, headers))
+	n += copy(dst[n:], value)
 	return n + putHeaders(dst[n:], id, headers)
 }
 
 // putHead writes what a record has before its value, whose length is given, and before the headers, which are so many bytes.
 func putHead(dst []byte, timeDelta, offsetDelta int64, key []byte, valueLength int64, headers int) int {
-	if n := putUsual(dst, timeDelta, offsetDelta, key, valueLength, headers); n > 0 {
-		return n
-	}
 	keyLength := lengthOf(key)
 	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) + varintSize(keyLength) + len(key) + varintSize(valueLength) + int(max(valueLength, 0)) + headers
 	n := binary.PutVarint(dst, int64(size))
@@ -148,7 +146,7 @@ func putUsual(dst []byte, timeDelta, offsetDelta int64, key []byte, length int64
 	head, bits := uint64(0), uint64(8) // attributes
 	v, n := usualVarint(time)
 	if time >= usualBelow {
-		v, n = v|0x8000|time>>14<<16, 24
+		v, n = time&0x7f|time<<1&0x7f00|time>>14<<16|0x8080, 24
 	}
 	head, bits = head|v<<(bits&63), bits+n
 	v, n = usualVarint(offset)

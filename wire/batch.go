@@ -30,7 +30,14 @@ type Layer interface {
 
 // Lay has the layer lay a record, if there is one and no record is in Records; nil: the record is to be added there. See Layer.
 func (b *Batch) Lay(topic, key []byte, hash uint64, size int, time int64) (value []byte) {
-	if b.Layer == nil || len(b.Records) > 0 || hash == 0 {
+	if b.Layer == nil {
+		return nil
+	}
+	return b.lay(topic, key, hash, size, time)
+}
+
+func (b *Batch) lay(topic, key []byte, hash uint64, size int, time int64) (value []byte) {
+	if len(b.Records) > 0 || hash == 0 {
 		return nil
 	}
 	if value = b.Layer.Lay(topic, key, hash, size, time); value != nil {

@@ -230,23 +230,19 @@ func (o *Outlines) free(hash uint32) *outlineSlot {
 
 // Lay lays the record of one point.
 func (l Outline) Lay(b *Batch, topic []byte, p *Single) {
-	behind := int(l.of.head) + int(l.of.tail)
+	head, behind := int(l.of.head), int(l.of.head)+int(l.of.tail)
 	size := behind + len(p.Stamp) + len(p.Zeros) + len(",") + len(p.Value)
+	text := l.text[:behind]
 	key := l.text[behind:]
 	hash := l.of.route(key, b)
-	if value := b.Lay(topic, key, hash, size, p.Time); value != nil {
-		l.fill(value, l.text[:behind], p)
-		return
+	to := b.Lay(topic, key, hash, size, p.Time)
+	if to == nil {
+		text = l.text // behind the record's value goes its key
+		to = b.Scratch(size + len(key))
+		r := b.Add()
+		r.Topic, r.Key, r.Value, r.Time, r.Hash = topic, to[size:len(to):len(to)], to[:size:size], p.Time, hash
 	}
-	text := b.Scratch(size + len(key))
-	l.fill(text, l.text, p) // behind the record's value is its key
-	r := b.Add()
-	r.Topic, r.Key, r.Value, r.Time, r.Hash = topic, text[size:len(text):len(text)], text[:size:size], p.Time, hash
-}
-
-// fill writes a point between its outline's head and tail, with which text begins; and then what else it has.
-func (l Outline) fill(to, text []byte, p *Single) {
-	at := copy(to, text[:l.of.head])
+	at := copy(to, text[:head])
 	at += copyShort(to[at:], p.Stamp)
 	if p.Zeros != "" {
 		at += copy(to[at:], p.Zeros)
@@ -254,7 +250,7 @@ func (l Outline) fill(to, text []byte, p *Single) {
 	to[at] = ','
 	at++
 	at += copyShort(to[at:], p.Value)
-	copy(to[at:], text[l.of.head:])
+	copy(to[at:], text[head:])
 }
 
 // route is the hash of the outline's key, or 0 where nothing is remembered or nobody asks.

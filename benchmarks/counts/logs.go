@@ -24,6 +24,7 @@ func stages() []stage {
 		stage{"ring", "frames of 256 bytes, claimed, filled, published and drained", "frame", openRing},
 		stage{"route", "requests of 320 records to 4 shards, up to the rings", "record", func(dir string) (*job, error) { return openOffer(dir, shard.AckRing) }},
 		stage{"offer", "the same, written to the logs on the spot", "record", func(dir string) (*job, error) { return openOffer(dir, shard.AckLog) }},
+		stage{"laid", "Graphite lines to 4 shards, from their bytes to the logs, laid while they are parsed", "line", openLaid},
 		stage{"append", "batches of 320 records laid into a log and committed", "record", openAppend},
 		stage{"append-single", "batches of one record", "record", openAppendSingle},
 		stage{"fetch", "batches of 320 records read with a cursor, their CRC checked", "record", openFetch},
@@ -73,12 +74,8 @@ func keyedRecords(random *splitmix.Source) *wire.Batch {
 
 // openOffer offers requests to a set whose goroutines run; what those do does not count.
 func openOffer(dir string, ack shard.Ack) (*job, error) {
-	const shards = 4
-	set, err := shard.Open(shard.Options{Dir: dir, Shards: shards, Ack: shard.AckLog, Seed: func() (uint64, error) { return seed, nil }})
+	set, topic, err := openSet(dir)
 	if err != nil {
-		return nil, err
-	}
-	if err := set.CreateTopic("events", shards); err != nil {
 		return nil, err
 	}
 	random := splitmix.Source(seed)
@@ -87,7 +84,6 @@ func openOffer(dir string, ack shard.Ack) (*job, error) {
 		all = append(all, keyedRecords(&random))
 	}
 	ticket := set.NewTicket()
-	topic, _ := set.Topic("events")
 	return &job{steps: batchCount, units: batchCount * perRequest,
 		step: func(i int) error {
 			if err := set.Offer(all[i], ticket, ack); err != nil {
@@ -95,18 +91,33 @@ func openOffer(dir string, ack shard.Ack) (*job, error) {
 			}
 			return ticket.Wait(time.Minute)
 		},
-		end: func(sum uint32) (uint32, error) {
-			if err := await(topic.Logs(), 2*batchCount*perRequest); err != nil {
-				return 0, err
-			}
-			for _, log := range topic.Logs() {
-				if sum, err = addLog(sum, log); err != nil {
-					return 0, err
-				}
-			}
-			return sum, nil
-		},
+		end: func(sum uint32) (uint32, error) { return addTopic(sum, topic, 2*batchCount*perRequest) },
 	}, nil
+}
+
+// openSet opens a set that has a topic.
+func openSet(dir string) (*shard.Set, *shard.Topic, error) {
+	const shards = 4
+	set, err := shard.Open(shard.Options{Dir: dir, Shards: shards, Ack: shard.AckLog, Seed: func() (uint64, error) { return seed, nil }})
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := set.CreateTopic("events", shards); err != nil {
+		return nil, nil, err
+	}
+	topic, _ := set.Topic("events")
+	return set, topic, nil
+}
+
+// addTopic sums a topic's records, once there are so many.
+func addTopic(sum uint32, topic *shard.Topic, want int64) (uint32, error) {
+	err := await(topic.Logs(), want)
+	for _, log := range topic.Logs() {
+		if err == nil {
+			sum, err = addLog(sum, log)
+		}
+	}
+	return sum, err
 }
 
 // await waits until the logs have so many records.
