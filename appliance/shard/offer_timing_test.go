@@ -44,6 +44,11 @@ func benchmarkOffer(b *testing.B, ack Ack, records int) {
 			b.Fatal(err)
 		}
 	}
+	allKept(b, set, records)
+}
+
+// allKept tells what a record took, and waits until all are in their logs.
+func allKept(b *testing.B, set *Set, records int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(records), "ns/record")
 	topic, _ := set.Topic("t")
 	kept := int64(0)
@@ -56,4 +61,36 @@ func benchmarkOffer(b *testing.B, ack Ack, records int) {
 	if kept != int64(b.N*records) {
 		b.Fatalf("%d records were kept of %d", kept, b.N*records)
 	}
+}
+
+// BenchmarkLay is the way of records that are laid while they are parsed, from the parser to the log.
+func BenchmarkLay(b *testing.B) {
+	const records, size = 2560, 200
+	set, err := Open(Options{Dir: b.TempDir(), Shards: 2, Ack: AckLog, SegmentBytes: 16 << 20, RetentionBytes: 256 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer set.Close(b.Context())
+	ticket, value := set.NewTicket(), fmt.Appendf(nil, "%0*d", size, 1)
+	keys, hashes := make([][]byte, records), make([]uint64, records)
+	for i := range keys {
+		keys[i] = fmt.Appendf(nil, "key-%d", i)
+		hashes[i] = ticket.hash.sum(keys[i])
+	}
+	b.SetBytes(records * size)
+	b.ReportAllocs()
+	for b.Loop() {
+		for i := range keys {
+			copy(ticket.Lay(layTopic, keys[i], hashes[i], size, 1), value)
+		}
+		err := set.OfferLaid(ticket, AckLog)
+		if err == nil {
+			err = ticket.Wait(time.Minute)
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		ticket.Drop()
+	}
+	allKept(b, set, records)
 }

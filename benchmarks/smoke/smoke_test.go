@@ -24,7 +24,7 @@ var stages = map[string][]string{
 	"penstock/wire/splunk":      {"Parse"},
 	"penstock/wire/stackstate":  {"Parse"},
 	"penstock/segstore":         {"Append", "Scan", "HasID"},
-	"penstock/appliance/shard":  {"Offer"},
+	"penstock/appliance/shard":  {"Lay", "Offer"},
 	"penstock/appliance/intake": {"Handler", "Stream", "Guard"},
 	"penstock/appliance/kafka":  {"Fetch", "Send", "Take"},
 }
