@@ -14,7 +14,7 @@ type laying struct {
 	drafts  []segstore.Draft // by share; each has a record
 	count   int              // records
 	offered bool             // OfferLaid has taken them
-	room    int              // the largest draft's size the last time
+	room    int              // what a draft has memory for at first
 
 	marks  []segstore.Mark
 	marked int // count then
@@ -198,7 +198,7 @@ func (t *Ticket) Drop() {
 		t.set.drafts.End(&l.drafts[i])
 	}
 	t.leaveLaid()
-	l.room = largest
+	l.room = largest + largest/4 // the next are seldom as many
 }
 
 // leaveLaid leaves what was laid to somebody else.
