@@ -36,6 +36,10 @@ type surgery struct {
 	lives int
 }
 
+// mostKept is how much a life keeps: more than it takes itself and what of a used directory may be stuck in one shard, as nothing that it acknowledged may go
+// however long it lasts; and less than a used directory has.
+const mostKept = "2560KiB"
+
 // script is how the binary is started: segments so small that a few dozen events go through all there is.
 func script() []string {
 	return []string{"--shards", "2", "--segment-bytes", "128KiB", "--max-body-bytes", "64KiB", "--min-free-bytes", "1"}
@@ -56,7 +60,7 @@ func newSurgery(t *testing.T, used bool) *surgery {
 	if used {
 		s := &server{t: t, dir: v.dir, args: script()}
 		s.start()
-		v.post(s, 1000, 24, nil)
+		v.post(s, 1000, 48, nil)
 		v.old, _ = v.contents(s)
 		s.kill()
 		v.used = filepath.Join(root, "used")
@@ -115,7 +119,7 @@ func (v *surgery) launch(strace ...string) *life {
 	l := &life{server: &server{t: v.t, dir: v.dir, log: &syncBuffer{}}, ended: make(chan struct{})}
 	args := slices.Concat([]string{"-D", "-f", "-qq", "-o", v.trace}, strace,
 		[]string{filepath.Join(built, "penstock"), "serve", "--data-dir", v.dir, "--http", "127.0.0.1:0", "--https", "off", "--admin", "127.0.0.1:0",
-			"--telnet", "off", "--graphite", "off", "--pickle", "off", "--kafka", "off", "--retention-bytes", "1MiB"}, script())
+			"--telnet", "off", "--graphite", "off", "--pickle", "off", "--kafka", "off", "--retention-bytes", mostKept}, script())
 	l.cmd = exec.Command("strace", args...) // with -D the process that we start becomes penstock
 	l.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	l.cmd.Stdout, l.cmd.Stderr = l.log, l.log
