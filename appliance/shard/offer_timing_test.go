@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"penstock/wire"
+	"penstock/wire/graphite"
 )
 
 // BenchmarkOffer is a request's way from its parser to its answer, by policy and by how many records of 200 bytes it has.
@@ -93,4 +94,48 @@ func BenchmarkLay(b *testing.B) {
 		ticket.Drop()
 	}
 	allKept(b, set, records)
+}
+
+// BenchmarkLayLines is what is left of a line when it is neither read from a socket nor stored: it is parsed, laid and summed. There are 10,000 series.
+func BenchmarkLayLines(b *testing.B) {
+	set, err := Open(Options{Dir: b.TempDir(), Shards: 2, Ack: AckLog})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer set.Close(b.Context())
+	const series, most = 10_000, 2560
+	var text []byte
+	for i := range series {
+		text = fmt.Appendf(text, "cpu.usage.m%d;host=web-%03d.eu1.test;cpu=%d;dc=eu1 %.2f 1790000000\n", i/1000, i/10%100, i%10, float64(i%997)/3)
+	}
+	stream := graphite.Format.Streams[0]
+	parser, split, ticket, hash := stream.New(), stream.NewSplit(), set.NewTicket(), set.Hasher()
+	req, batch := wire.Request{Topics: wire.DefaultTopics(), Now: 1_790_000_000_000}, wire.Batch{}
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		laid := 0
+		for rest := text; len(rest) > 0; {
+			batch.Layer, batch.Hash = ticket, hash
+			advance, frame, _ := split(rest, false)
+			rest, req.Body = rest[advance:], frame
+			if fault := parser.Parse(&req, &batch); fault != nil {
+				b.Fatal(fault)
+			}
+			_, used, _ := parser.(wire.Runner).Run(rest, most-ticket.Laid(), &req, &batch)
+			if rest = rest[used:]; ticket.Laid() < most && len(rest) > 0 {
+				continue
+			}
+			laid += ticket.Laid()
+			for i := range ticket.laying.drafts {
+				ticket.laying.drafts[i].Sum()
+			}
+			ticket.Drop()
+			batch.Reset()
+		}
+		if laid != series {
+			b.Fatalf("%d lines are laid", laid)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/series, "ns/line")
 }
