@@ -198,7 +198,8 @@ func (t *Ticket) Drop() {
 		t.set.drafts.End(&l.drafts[i])
 	}
 	t.leaveLaid()
-	l.room = largest + largest/4 // the next are seldom as many
+	// The next are seldom as many; nor are they as few, where these are what was left of one read.
+	l.room = max(largest+largest/4, l.room-l.room/8)
 }
 
 // leaveLaid leaves what was laid to somebody else.

@@ -356,3 +356,28 @@ func TestLayIsBounded(t *testing.T) {
 	}
 	s.ended()
 }
+
+// Reads come in turns, as many and what is left: a few records do not make the next many grow out of their memory piece by piece. In the end they do.
+func TestLayRemembersItsSize(t *testing.T) {
+	s, keys := apartStill(t)
+	k := s.NewTicket()
+	begins := func(want bool, when string) {
+		t.Helper()
+		if lay(k, keys[0], "x"); s.drafts.Lent() >= 200<<10 != want {
+			t.Errorf("%s: the first record has %d bytes lent", when, s.drafts.Lent())
+		}
+		k.Drop()
+	}
+	for range 200 {
+		lay(k, keys[0], strings.Repeat("x", 1<<10))
+	}
+	k.Drop()
+	begins(true, "after many")
+	begins(true, "after many and few")
+	for range 20 {
+		lay(k, keys[0], "x")
+		k.Drop()
+	}
+	begins(false, "after few for long")
+	s.ended()
+}
