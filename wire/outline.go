@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
 )
@@ -261,11 +262,13 @@ func (o *outline) route(key []byte, b *Batch) uint64 {
 	return o.routed
 }
 
-// copyShort is copy for what is short, and has more behind it that may be copied along: 16 bytes at once, where there is room. What
-// comes too much is to be written over.
+// copyShort is copy for what is short, and has more behind it that may be copied along: 16 bytes, where there is room. What comes too much is
+// to be written over. In two words, as src may have been written as such just now: a processor has to wait to read both at once.
 func copyShort(dst, src []byte) int {
 	if len(src) <= 16 && cap(src) >= 16 && len(dst) >= 16 {
-		*(*[16]byte)(dst) = [16]byte(src[:16])
+		two := (*[16]byte)(src[:16])
+		binary.LittleEndian.PutUint64(dst, binary.LittleEndian.Uint64(two[:8]))
+		binary.LittleEndian.PutUint64(dst[8:], binary.LittleEndian.Uint64(two[8:]))
 		return len(src)
 	}
 	return copy(dst, src)

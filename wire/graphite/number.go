@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
-	"math/bits"
 	"slices"
 	"strconv"
 
@@ -234,28 +233,37 @@ func thousandths(f float64) (n uint64, ok bool) {
 	return n, thousand-n<<low+499 < 999
 }
 
-// mostThousandths is the room for them: a sign, eight digits in front of eight, a point, and what is written for nothing.
+// mostThousandths is the room for them: a sign, thirteen digits in front of three, a point, and what is written for nothing.
 const mostThousandths = 32
 
-// writeThousandths writes n / 1000 and says how long it is: all eight last digits of n at once, and the point among them.
+// writeThousandths writes n / 1000 and says how long it is.
 func writeThousandths(room *[mostThousandths]byte, n uint64, negative bool) int {
 	at := 0
 	if negative {
 		room[0], at = '-', 1
 	}
-	shown := uint64(1) << 32 // the digit before the point is, whatever it is
-	if n >= 1e8 {
-		at, n, shown = len(strconv.AppendUint(room[:at], n/1e8, 10)), n%1e8, 1
+	if n < 1e7 {
+		return at + writeSeven((*[8]byte)(room[at:]), n)
 	}
-	digits := eightDigits(n)
-	skip := bits.TrailingZeros64(digits|shown) & 0x38 // zeros in front, in bits
-	behind := bits.LeadingZeros64(digits|1<<40) / 8   // zeros at the end, of which the first stays behind the point
-	text := digits | zeros
-	last := text >> 56
-	to := (*[16]byte)(room[at:])
-	binary.LittleEndian.PutUint64(to[:], (text&(1<<40-1)|'.'<<40|text>>40<<48)>>skip|last<<8<<(56-skip))
-	binary.LittleEndian.PutUint64(to[8:], last>>skip)
-	return at + 9 - skip/8 - behind
+	at = len(strconv.AppendUint(room[:at], n/1000, 10))
+	var text [8]byte
+	return at + copy(room[at:], text[len("0"):writeSeven(&text, n%1000)])
+}
+
+// writeSeven is writeThousandths for seven digits: all of them at once, and the point among them. Their length is not asked of the text: all that
+// comes to stand behind it can go on before its digits are known.
+func writeSeven(room *[8]byte, n uint64) int {
+	whole := 1 + (9_999-n)>>63 + (99_999-n)>>63 + (999_999-n)>>63
+	fraction := 1
+	if n%100 != 0 {
+		fraction++
+	}
+	if n%10 != 0 {
+		fraction++
+	}
+	text := eightDigits(n) | zeros // the first is a zero too many
+	binary.LittleEndian.PutUint64(room[:], (text>>8&(1<<32-1)|'.'<<32|text>>40<<40)>>(8*(4-whole)&63))
+	return int(whole) + len(".") + fraction
 }
 
 // zeros is zeros as text.

@@ -18,7 +18,7 @@ func TestAppendDouble_Thousandths(t *testing.T) {
 			}
 		}
 	}
-	for _, f := range []float64{0, 1, 10, 0.1, 0.001, 0.0005, 0.0015, 1e-6, 0.3, 1.005, 999999999999.999, 999999999999.9995, 1e12, 1e15, 1e21, math.MaxFloat64, math.SmallestNonzeroFloat64} {
+	for _, f := range []float64{0, 1, 10, 0.1, 0.001, 0.0005, 0.0015, 1e-6, 0.3, 1.005, 9.99, 99.999, 100, 999.9, 1000.001, 9999.999, 10000, 99999.99, 999999999999.999, 999999999999.9995, 1e12, 1e15, 1e21, math.MaxFloat64, math.SmallestNonzeroFloat64} {
 		same(f)
 	}
 	for range 200_000 {
