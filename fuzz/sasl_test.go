@@ -89,7 +89,7 @@ func FuzzVerifier(f *testing.F) {
 	f.Add(v.String())
 	f.Add("SCRAM-SHA-256$4096$AAAA$AAAA$AAAA")
 	f.Fuzz(func(t *testing.T, text string) {
-		if v, err := scram.Parse(text); err == nil && v.String() != text && len(v.String()) != len(text) {
+		if v, err := scram.Parse(text); err == nil && v.String() != text {
 			t.Fatalf("%q is taken as %s", text, &v)
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -55,7 +56,7 @@ func (r *reading) kafkaUsers(node *yaml.Node) {
 }
 
 func (r *reading) password(user *KafkaUser, name, text string, line int) {
-	v, err := scram.Parse(text)
+	v, err := scram.Parse(strings.TrimSuffix(text, "\n")) // a block of YAML ends with a line end
 	if err != nil {
 		r.fail(line, "kafka-users: the password of %s can't stand here: %v; `penstock config hash-password` makes what can", name, err)
 		return

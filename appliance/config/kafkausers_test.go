@@ -45,6 +45,11 @@ func TestKafkaUsers(t *testing.T) {
 		t.Fatalf("%v in\n%s", err, printed.String())
 	}
 	check(back)
+	block, err := loadText(t, "kafka_users:\n  ada:\n    password: |\n      "+short+"\n    may: read\n  bob: {password: ["+short+", "+long+"], may: [write, admin]}\n")
+	if err != nil {
+		t.Fatalf("a block, which has the line's end: %v", err)
+	}
+	check(block)
 }
 
 // An error names the line and never what may be a password.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/subtle"
-	"encoding/base64"
 	"errors"
 	"strconv"
 	"strings"
@@ -103,7 +102,7 @@ func (x *Exchange) final(message string) ([]byte, error) {
 	if at < 0 {
 		return nil, ErrRefused
 	}
-	proof, err := base64.StdEncoding.Strict().DecodeString(message[at+len(",p="):])
+	proof, err := decode(message[at+len(",p="):])
 	if err != nil || len(proof) != x.hash.size() {
 		return nil, ErrRefused
 	}

@@ -113,11 +113,11 @@ func Parse(text string) (v Verifier, err error) {
 	if v.Hash, ok = ParseHash(parts[0]); !ok {
 		return v, errors.New("it begins with neither SCRAM-SHA-256$ nor SCRAM-SHA-512$")
 	}
-	if v.Rounds, err = strconv.Atoi(parts[1]); err != nil || v.Rounds < RoundsMin || v.Rounds > RoundsMax {
+	if v.Rounds, err = strconv.Atoi(parts[1]); err != nil || v.Rounds < RoundsMin || v.Rounds > RoundsMax || strconv.Itoa(v.Rounds) != parts[1] {
 		return v, errors.New("its rounds are not a number from " + strconv.Itoa(RoundsMin) + " to " + strconv.Itoa(RoundsMax))
 	}
 	for i, field := range []*[]byte{&v.Salt, &v.Stored, &v.Server} {
-		if *field, err = base64.StdEncoding.Strict().DecodeString(parts[2+i]); err != nil {
+		if *field, err = decode(parts[2+i]); err != nil {
 			return v, errors.New("its salt or its keys are not base64")
 		}
 	}
@@ -136,3 +136,11 @@ func Sham(h Hash, name string, secret []byte, rounds, salt int) Verifier {
 }
 
 func encode(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+
+// decode undoes encode, and takes nothing that encode does not write: the library goes past line ends, strict or not.
+func decode(text string) ([]byte, error) {
+	if at := strings.IndexAny(text, "\r\n"); at >= 0 {
+		return nil, base64.CorruptInputError(at)
+	}
+	return base64.StdEncoding.Strict().DecodeString(text)
+}
