@@ -29,20 +29,28 @@ func plain(b *bench) (*server, error) {
 	return s, nil
 }
 
+// What a sample takes in our log, in bytes, of a batch of them; a test looks.
+const (
+	putRecord      = 208
+	graphiteRecord = 194
+)
+
 // floor writes as many bytes for a line as ours does, over and over in one place, and does nothing else; see benchmarks/peers/floor.
-func floor(b *bench) (*server, error) {
-	s, err := printing(b, b.tools["floor"], "--file", "records", "--record", "300")
-	if err != nil {
-		return s, err
-	}
-	s.taken = func(s *server) (int64, error) {
-		count, err := os.ReadFile(filepath.Join(s.home, "records.count"))
+func floor(record int) start {
+	return func(b *bench) (*server, error) {
+		s, err := printing(b, b.tools["floor"], "--file", "records", "--record", strconv.Itoa(record))
 		if err != nil {
-			return 0, err
+			return s, err
 		}
-		return int64(binary.NativeEndian.Uint64(count)), nil
+		s.taken = func(s *server) (int64, error) {
+			count, err := os.ReadFile(filepath.Join(s.home, "records.count"))
+			if err != nil {
+				return 0, err
+			}
+			return int64(binary.NativeEndian.Uint64(count)), nil
+		}
+		return s, nil
 	}
-	return s, nil
 }
 
 // printing runs a program that prints where it listens.

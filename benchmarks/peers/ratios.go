@@ -15,7 +15,7 @@ type ratio struct {
 
 const (
 	opaque  = "It does not look into what it stores; ours proves that every event is JSON and makes each a record of its own."
-	floored = "The floor reads the lines, counts their ends and writes 300 bytes for each, made before, over and over in one place: what ours cannot be below while a record is as long."
+	floored = "The floor reads the lines, counts their ends and writes as many bytes for each as its record has, made before, over and over in one place: what ours cannot be below while a record is as long."
 	queried = "VictoriaMetrics also indexes, compresses and serves queries; ours only logs. Debian's is version 1.79; 1.150 costs as much or a little less once settled. Neither has synced: ours answers from the log, it keeps new samples in memory for a while."
 )
 

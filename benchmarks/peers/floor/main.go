@@ -2,7 +2,7 @@
 // each. It looks at nothing but the line ends, what it writes is made before, and it writes over what it wrote, so that no memory has to be
 // found for it or given back. What a line costs here is the floor under every line wire of ours.
 //
-//	floor --addr 127.0.0.1:0 --file records --record 300
+//	floor --addr 127.0.0.1:0 --file records --record 208
 //
 // It prints one line, "listening on HOST:PORT", and serves until it is interrupted.
 package main
@@ -30,7 +30,7 @@ const (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:0", "listen here")
 	path := flag.String("file", "records", "write to this file")
-	record := flag.Int("record", 300, "`BYTES` that are written for each line")
+	record := flag.Int("record", 208, "`BYTES` that are written for each line")
 	flag.Parse()
 	if err := run(*addr, *path, *record); err != nil {
 		fmt.Fprintln(os.Stderr, "floor:", err)
