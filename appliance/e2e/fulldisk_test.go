@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,14 +13,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"penstock/segstore/disk"
 )
 
 // A disk fills up, is freed, and fills up again, under a running appliance: whoever is refused is told why, nothing acknowledged is
 // lost, and service comes back by itself.
 func TestFullDisk(t *testing.T) {
-	disk := smallDisk(t, "48m")
-	s := start(t, filepath.Join(disk, "data"), "--min-free-bytes", "1", "--shards", "1", "--retention", "24h")
-	ballast := filepath.Join(disk, "somebody-elses-file")
+	room := smallDisk(t, "48m")
+	s := start(t, filepath.Join(room, "data"), "--min-free-bytes", "1", "--shards", "1", "--retention", "24h")
+	ballast := filepath.Join(room, "somebody-elses-file")
 	if err := os.WriteFile(ballast, make([]byte, 16<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -28,18 +31,18 @@ func TestFullDisk(t *testing.T) {
 		func() error { // a full disk is no reason not to start
 			s.kill()
 			s.launch()
-			return grow(disk, 96)
+			return grow(room, 96)
 		},
-		func() error { return grow(disk, 128) },
-		func() error { return grow(disk, 160) },
+		func() error { return grow(room, 128) },
+		func() error { return grow(room, 160) },
 	}
 	acked := 0
-	for cycle, room := range makeRoom {
+	for cycle, more := range makeRoom {
 		acked += fillUp(t, s, acked)
 		if status, body := s.get("/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "no disk space") {
 			t.Errorf("cycle %d: the disk is full and /readyz says %d %q", cycle, status, body)
 		}
-		if err := room(); err != nil {
+		if err := more(); err != nil {
 			t.Fatal(err)
 		}
 		s.waitReady(5 * time.Second)
@@ -57,6 +60,30 @@ func TestFullDisk(t *testing.T) {
 	for n := range acked {
 		if !seen[fmt.Sprint(n)] {
 			t.Errorf("event %d was acknowledged and is gone", n)
+		}
+	}
+}
+
+// Retention goes by what is free, so the last of it is not taken: neither by a file that would just fit, nor by a small one of which a block is left.
+func TestSomeOfTheDiskIsLeft(t *testing.T) {
+	for _, size := range []int64{1, 4 << 10, 64 << 10} {
+		dir := smallDisk(t, "256k")
+		files := 0
+		for ; ; files++ {
+			f, err := disk.OS{}.Create(filepath.Join(dir, strconv.Itoa(files)), size)
+			if errors.Is(err, disk.ErrFull) {
+				break
+			}
+			if err == nil {
+				err = f.Close()
+			}
+			if err != nil || files > 64 {
+				t.Fatal(files, err)
+			}
+		}
+		free, _, err := disk.OS{}.Space(dir)
+		if err != nil || free <= 0 || free > max(size, 4<<10) {
+			t.Errorf("after %d files of %d bytes %d are free, %v", files, size, free, err)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func uninterrupted(call func() error) error {
 }
 
 // Create is O_EXCL, fallocate, fsync: when it returns, the space is there and the size is durable. What is free is asked first: a
-// fallocate that fails has taken all of it until it is given back, and retention would remove records for want of it.
+// fallocate that fails has taken all of it until it is given back, as one that just fits has for good, and retention would remove records for want of it.
 func (OS) Create(path string, size int64) (File, error) {
 	f, err := openFile(path, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL)
 	if err != nil {
@@ -56,9 +56,10 @@ func (OS) Create(path string, size int64) (File, error) {
 	return f, nil
 }
 
-// hasRoom returns an error when less than size bytes are free. A file system that says nothing of itself may have room.
+// hasRoom returns an error when size bytes are more than what is free, or all of it. A file system that says nothing of itself may have room.
 func hasRoom(path string, size int64) error {
-	if free, total, err := space(path); err == nil && free < size && total > 0 {
+	st, err := statfs(path)
+	if block := st.Bsize; err == nil && st.Blocks > 0 && block > 0 && (size+block-1)/block >= int64(st.Bavail) {
 		return fault("fallocate", path, unix.ENOSPC)
 	}
 	return nil
@@ -152,14 +153,14 @@ func (OS) Time(path string) (int64, error) {
 	return info.ModTime().UnixMilli(), nil
 }
 
-func (OS) Space(dir string) (free, total int64, err error) { return space(dir) }
+func (OS) Space(dir string) (free, total int64, err error) {
+	st, err := statfs(dir)
+	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, err
+}
 
-func space(path string) (free, total int64, err error) {
-	var st unix.Statfs_t
-	if err := uninterrupted(func() error { return unix.Statfs(path, &st) }); err != nil {
-		return 0, 0, fault("statfs", path, err)
-	}
-	return int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize, nil
+func statfs(path string) (st unix.Statfs_t, err error) {
+	err = uninterrupted(func() error { return unix.Statfs(path, &st) })
+	return st, fault("statfs", path, err)
 }
 
 func (o *osFile) Size() (int64, error) {
