@@ -60,15 +60,23 @@ func (p *pickles) layExpected(u *usual, req *wire.Request, b *wire.Batch) bool {
 // numbers is what follows a point's name: an integer, a double, and the ends of two tuples, each of which may be remembered.
 type numbers [5 + 9 + 1 + 5 + 1 + 5]byte
 
+// How the two tuples end, in a word: each is remembered under a number, as most write them, of one byte for the first 256 and of four for the rest.
+const (
+	shortEnds, shortNumbers = opTuple2 | opBinPut<<8 | opTuple2<<24 | opBinPut<<32, 0xff<<16 | 0xffffff<<40
+	longEnds, longNumbers   = opTuple2 | opLongBinPut<<8 | opTuple2<<48 | opLongBinPut<<56, 0xffffffff << 16
+)
+
 // read returns the double that follows an integer, by what leads to it, and where the tuples end; or else 0.
 func (s *numbers) read(leads uint64) (value float64, end int) {
-	const closed, by = 1<<40 - 1, opTuple2 | opBinPut<<8 | opTuple2<<24 | opBinPut<<32 // what is remembered, in the bytes between
-	double := binary.BigEndian.Uint64(s[6:])
 	if binary.LittleEndian.Uint64(s[:])&(1<<48-1) != leads {
 		return 0, 0
 	}
-	value = math.Float64frombits(double)
-	if binary.LittleEndian.Uint64(s[14:])&(closed&^(0xff<<16)) == by {
+	value = math.Float64frombits(binary.BigEndian.Uint64(s[6:]))
+	ends := binary.LittleEndian.Uint64(s[14:])
+	if ends&^longNumbers == longEnds {
+		return value, len(s)
+	}
+	if ends&^shortNumbers == shortEnds {
 		return value, 20
 	}
 	if s[14] != opTuple2 {
