@@ -16,7 +16,7 @@ var ErrFull = errors.New("no space is left on the disk")
 type Disk interface {
 	// Create makes a new file of size bytes with its space allocated, so that a store into its mapping can't run out of disk.
 	// It fails if the name exists, and with ErrFull (wrapped) when there is no space; of that it takes nothing then, for no moment, unless
-	// somebody else takes some at the same time.
+	// somebody else takes some at the same time. OS counts as none what would leave nothing; in memory the last byte may be taken.
 	Create(path string, size int64) (File, error)
 	Open(path string) (File, error) // for reading and writing
 	OpenReadOnly(path string) (File, error)

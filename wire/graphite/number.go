@@ -253,6 +253,7 @@ func writeThousandths(room *[mostThousandths]byte, n uint64, negative bool) int 
 // writeSeven is writeThousandths for seven digits: all of them at once, and the point among them. Their length is not asked of the text: all that
 // comes to stand behind it can go on before its digits are known.
 func writeSeven(room *[8]byte, n uint64) int {
+	// (a-n)>>63 is 1 where n is above a, and else 0.
 	whole := 1 + (9_999-n)>>63 + (99_999-n)>>63 + (999_999-n)>>63
 	fraction := 1
 	if n%100 != 0 {
