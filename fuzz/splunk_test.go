@@ -305,7 +305,13 @@ func checkSplunkFiles(f wire.Format, a *attack, contentType string) error {
 		strings.Contains(contentType, `\`) || len(a.body) > 4<<10 {
 		return nil
 	}
-	parts := multipart.NewReader(bytes.NewReader(a.body), boundary)
+	// A body that ends in the headers of a part is io.EOF to mime/multipart, as a sound one is, and to us one that was cut. An empty
+	// line behind it ends those headers, so that it is an error to both; what ends in its last delimiter has none to end.
+	blank := "\n\n"
+	if bytes.Contains(a.body, []byte("\r")) {
+		blank = "\r\n\r\n"
+	}
+	parts := multipart.NewReader(io.MultiReader(bytes.NewReader(a.body), strings.NewReader(blank)), boundary)
 	for {
 		part, err := parts.NextRawPart()
 		if err == io.EOF {
