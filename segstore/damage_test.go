@@ -57,7 +57,7 @@ func TestFindingsNameTheBytes(t *testing.T) {
 				t.Errorf("%s has time %d, %v", path, ms, err)
 			}
 		}
-		if reason, ok := knownGap(d, f.dir, found.First, found.Next); !ok || reason != "damage: the batch's CRC does not match" {
+		if reason, ok, _ := knownGap(d, f.dir, found.First, found.Next); !ok || reason != "damage: the batch's CRC does not match" {
 			t.Errorf("noted %q, %v", reason, ok)
 		}
 	}

@@ -91,20 +91,24 @@ func writeGap(d disk.Disk, dir string, f Finding, now int64) error {
 }
 
 // knownGap tells why [first, next) is missing, if all of it was noted, at once or piece by piece. A note may say more: what a failed sync
-// gave up may be back in part.
-func knownGap(d disk.Disk, dir string, first, next int64) (reason string, ok bool) {
+// gave up may be back in part. With an error it is not known whether there is a note.
+func knownGap(d disk.Disk, dir string, first, next int64) (reason string, ok bool, err error) {
 	names, err := d.ReadDir(dir)
 	if err != nil {
-		return "", false
+		return "", false, err
 	}
 	at := first
 	for _, name := range names { // in the order of their first offsets
 		if base, ok := parseGapName(name); !ok || base > at || at >= next {
 			continue
 		}
-		content, err := readFile(d, filepath.Join(dir, name))
+		content, failed := readFile(d, filepath.Join(dir, name))
 		var g gap
-		if err != nil || json.Unmarshal(content, &g) != nil || g.First > at || g.Next <= at {
+		if failed != nil {
+			err = failed
+			continue
+		}
+		if json.Unmarshal(content, &g) != nil || g.First > at || g.Next <= at {
 			continue
 		}
 		if at = g.Next; reason != "" {
@@ -112,5 +116,8 @@ func knownGap(d disk.Disk, dir string, first, next int64) (reason string, ok boo
 		}
 		reason += g.Kind + ": " + g.Reason
 	}
-	return reason, at >= next
+	if at >= next {
+		err = nil
+	}
+	return reason, at >= next, err
 }

@@ -77,11 +77,11 @@ func TestKnownGaps(t *testing.T) {
 		{20, 31, "damage: z", false},
 		{40, 41, "", false},
 	} {
-		if reason, known := knownGap(d, "/", c.first, c.next); known != c.known || reason != c.reason {
+		if reason, known, err := knownGap(d, "/", c.first, c.next); known != c.known || reason != c.reason || err != nil {
 			t.Errorf("%d to %d: %v, %q", c.first, c.next, known, reason)
 		}
 	}
-	if reason, known := knownGap(d, "/nowhere", 4, 6); known || reason != "" {
+	if reason, known, err := knownGap(d, "/nowhere", 4, 6); known || reason != "" || err == nil {
 		t.Errorf("where nothing is: %q", reason)
 	}
 }

@@ -24,7 +24,11 @@ func (r *recovery) mend(i int, p *patient) error {
 		at.position, at.resume = at.position+from, at.resume+from
 		p.extendable = at.verdict == end || at.verdict == cut
 		if p.extendable && p.torn && at.expected != p.nextBase {
-			if _, known := knownGap(r.l.disk, r.l.dir, at.expected, p.nextBase); known {
+			_, known, err := knownGap(r.l.disk, r.l.dir, at.expected, p.nextBase)
+			if err != nil { // what follows may be all that was acknowledged since: it is not set aside for want of a look at the notes
+				return err
+			}
+			if known {
 				p.torn = false // what is missing was given up by a failed sync, and the log went on behind it
 				return r.mend(i, p)
 			}
@@ -86,7 +90,7 @@ func (r *recovery) missing(path string, at place, next int64) {
 	if at.expected < r.synced {
 		f.Kind = Damage
 	}
-	if reason, ok := knownGap(r.l.disk, r.l.dir, f.First, f.Next); ok {
+	if reason, ok, _ := knownGap(r.l.disk, r.l.dir, f.First, f.Next); ok {
 		f.Kind, f.Text = KnownGap, reason
 		r.l.report(f)
 		return

@@ -204,7 +204,7 @@ func (v *verifier) missing(s *segment, at place, next int64) {
 	if at.expected < v.synced {
 		f.Kind = Damage
 	}
-	if reason, ok := knownGap(v.disk, v.dir, f.First, f.Next); ok {
+	if reason, ok, _ := knownGap(v.disk, v.dir, f.First, f.Next); ok {
 		f.Kind, f.Text = KnownGap, reason
 	}
 	v.sum.note(f, v.report)

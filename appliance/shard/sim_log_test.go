@@ -149,7 +149,7 @@ func (s *simLog) found(kind string, f segstore.Finding) {
 		case strings.HasPrefix(f.Text, "why they are missing"): // could not be noted
 			s.unnoted = append(s.unnoted, span64{f.First, f.Next})
 		case kind == segstore.Gap.String():
-		case f.First == f.Next: // could not be cut off, or set aside, for sure
+		case strings.HasPrefix(f.Text, "could not be "): // cut off, or set aside, for sure
 			s.shaky = true
 		default:
 			s.givenUp(f.First, f.Next)
@@ -168,7 +168,7 @@ func (s *simLog) found(kind string, f segstore.Finding) {
 	}
 }
 
-// givenUp is what a failed sync has cost.
+// givenUp is what a failed sync has cost: nothing, if it was one of what was on disk already.
 func (s *simLog) givenUp(first, next int64) {
 	s.poisoned = false
 	for _, p := range s.parts {
