@@ -190,6 +190,7 @@ func (a *Appliance) openLogs() error {
 		RepeatBytes:    c.DedupMemory,
 		RepeatWindow:   c.DedupWindow,
 		Ack:            a.ack(),
+		Pack:           c.Compression == "lz4",
 		Pin:            c.PinWriters,
 		Seed:           a.routingSeed(),
 		Spooled:        a.spooled,

@@ -29,20 +29,21 @@ var instruments = []string{"benchmarks/child", "benchmarks/machine", "benchmarks
 // does not have, fail the test: an edge is added here knowingly, and the reason for it belongs in ARCHITECTURE.md.
 var edges = map[string][]string{
 	// The leaves know nothing of ours.
-	"wire":     {"github.com/valyala/fastjson", "golang.org/x/sys"}, // for strings with escapes; what the processor can
+	"wire":     {"segstore/pack", "github.com/valyala/fastjson", "golang.org/x/sys"}, // what it remembers with a series; for strings with escapes; what the processor can
 	"ring":     {"golang.org/x/sys"},
-	"segstore": {"segstore/disk"},
+	"segstore": {"segstore/disk", "segstore/pack", "github.com/pierrec/lz4"},
 	"tuning":   {"golang.org/x/sys"},
 
 	"wire/*":        {"wire", "github.com/valyala/fastjson"}, // a format
 	"wire/formats":  {"wire", "wire/*"},                      // the list of them
-	"wire/wiretest": {"wire"},                                // their golden runner
+	"wire/wiretest": {"wire", "segstore/pack"},               // their golden runner
 	"segstore/disk": {"golang.org/x/sys"},
+	"segstore/pack": {}, // a leaf: how samples are compressed
 	"segstore/dict": {"segstore", "segstore/disk", "github.com/dgraph-io/ristretto"},
 
 	"appliance/config":  {"wire", "appliance/kafka/scram", "go.yaml.in/yaml"},
 	"appliance/catalog": {"wire"},
-	"appliance/shard":   {"wire", "ring", "segstore", "segstore/disk", "tuning", "github.com/cespare/xxhash", "golang.org/x/sys"},
+	"appliance/shard":   {"wire", "ring", "segstore", "segstore/disk", "segstore/pack", "tuning", "github.com/cespare/xxhash", "golang.org/x/sys"},
 	"appliance/intake": {"wire", "tuning", "appliance/shard",
 		"github.com/valyala/fasthttp", "github.com/klauspost/compress", "golang.org/x/sys"},
 	"appliance/admin": {"wire", "segstore", "appliance/shard", "appliance/catalog"},
@@ -63,7 +64,7 @@ var edges = map[string][]string{
 	"benchmarks":         {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com", "golang.org/x"},
 	"appliance/e2e":      {"wire", "wire/*", "ring", "segstore", "segstore/*", "tuning", "appliance", "appliance/*", "github.com"},
 	"appliance/e2e/bugs": {}, // runs the go command
-	"fuzz":               {"wire", "wire/*", "ring", "segstore", "segstore/disk", "appliance/kafka", "appliance/kafka/group", "appliance/shard", "github.com/twmb/franz-go"},
+	"fuzz":               {"wire", "wire/*", "ring", "segstore", "segstore/disk", "segstore/pack", "appliance/kafka", "appliance/kafka/group", "appliance/shard", "github.com/twmb/franz-go"},
 }
 
 // goPackage is what we need of `go list -json`.

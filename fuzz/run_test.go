@@ -8,8 +8,8 @@ import (
 	"penstock/wire"
 )
 
-// FuzzRun gives a stream's lines to a parser that takes many at once and to one that takes each by itself, which must make the same of
-// them.
+// FuzzRun gives a stream's lines to a parser that takes many at once and to one that takes each by itself, and those and frames to one whose records are
+// packed. All must make the same of them.
 func FuzzRun(f *testing.F) {
 	f.Add([]byte("put m 1790000000 1 a=b\nput m 1790000000 2 a=b\r\nput m 1790000000 3 a=b\nput m 1790000000 3 a=b"), byte(0), byte(9))
 	f.Add([]byte("a.b.c 1 1790000000\na.b.c 2 1790000000\r\na.b.c 3 1790000000\n"), byte(1), byte(3))
@@ -28,6 +28,9 @@ func FuzzRun(f *testing.F) {
 			if err := checkRun(s, runner, body, int(most)); err != nil {
 				t.Fatal(err)
 			}
+		}
+		if err := checkPacked(s, body); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -13,7 +13,7 @@ import (
 //	12  partitionLeaderEpoch  int32   our start epoch: raised each time the log is opened for writing
 //	16  magic                 int8    2
 //	17  crc                   uint32  CRC-32C of everything from attributes on
-//	21  attributes            int16   0: no compression, times are the records' own
+//	21  attributes            int16   times are the records' own; 3: they are in an LZ4 frame (see package pack), 0: they are not
 //	23  lastOffsetDelta       int32   records - 1
 //	27  baseTimestamp         int64   the first record's time, ms
 //	35  maxTimestamp          int64   the greatest
@@ -92,7 +92,7 @@ func (d *Draft) seal(h *header) {
 	be.PutUint32(batch[atLength:], uint32(len(batch)-lengthOverhead))
 	be.PutUint32(batch[atEpoch:], uint32(h.epoch))
 	batch[atMagic] = magic
-	be.PutUint16(batch[atAttributes:], 0)
+	be.PutUint16(batch[atAttributes:], d.codec())
 	be.PutUint32(batch[atLastDelta:], uint32(h.count-1))
 	be.PutUint64(batch[atBaseTime:], uint64(h.baseTime))
 	be.PutUint64(batch[atMaxTime:], uint64(h.maxTime))
@@ -162,7 +162,11 @@ func (b *Batch) CRC() uint32 { return b.h.crc }
 // Bytes is the whole batch as it stands in the file, and as a Kafka fetch answers it. Valid as long as the batch.
 func (b *Batch) Bytes() []byte { return b.bytes }
 
-// Records starts reading the records.
+// Records starts reading the records. Those of a packed batch are in memory of their own.
 func (b *Batch) Records() Records {
-	return Records{rest: b.bytes[BatchOverhead:], base: b.h.base, baseTime: b.h.baseTime, left: b.h.count}
+	records := b.bytes[BatchOverhead:]
+	if b.Packed() {
+		records = unpack(records)
+	}
+	return Records{rest: records, base: b.h.base, baseTime: b.h.baseTime, left: b.h.count}
 }

@@ -1,6 +1,10 @@
 package segstore
 
-import "sync"
+import (
+	"sync"
+
+	"penstock/segstore/pack"
+)
 
 // Draft is a batch that is being laid: the open one of a log, or one that is laid apart from its log, in memory that Drafts lends. Many may lay theirs at
 // once; the log's writer only puts them where they belong. It is empty until its first record.
@@ -11,7 +15,9 @@ type Draft struct {
 	count    int32
 	ids      int64 // records with an ID
 	sum      uint32
-	summed   int // bytes of records that sum is the CRC of
+	summed   int        // bytes of records that sum is the CRC of
+	packed   bool       // the records are in a frame
+	frame    pack.Frame // that is being written
 }
 
 // Append lays a record: see Log.AppendRecord. Room must have been made.
@@ -32,16 +38,18 @@ func (d *Draft) Append(id *ID, key, value, headers []byte, ms int64) {
 // have been made, as for Append; nil: there is too little.
 func (d *Draft) Lay(key []byte, size int, ms int64) (value []byte) {
 	at := len(d.bytes)
-	if cap(d.bytes)-at < len(key)+size+RecordOverhead {
+	if cap(d.bytes)-at < len(key)+size+RecordOverhead || d.packed {
 		return nil
 	}
 	if d.count == 0 {
 		d.baseTime, d.maxTime = ms, ms
 	}
 	dst := d.bytes[at : at+len(key)+size+RecordOverhead]
-	n := putUsual(dst, ms-d.baseTime, int64(d.count), key, int64(size), 1)
+	n, behind, bytes := putUsual(dst, ms-d.baseTime, int64(d.count), lengthOf(key), int64(size), 1)
 	if n == 0 {
 		n = putHead(dst, ms-d.baseTime, int64(d.count), key, int64(size), 1)
+	} else {
+		n = putKey(dst, n, key, behind, bytes)
 	}
 	dst[n+size] = 0 // headers
 	d.bytes = d.bytes[:at+n+size+1]
@@ -55,17 +63,29 @@ type Mark struct {
 	size    int
 	maxTime int64
 	count   int32
+	packed  bool
+	frame   pack.Frame
 }
 
 // Mark notes what the draft has, which has records without IDs only, and has not been summed.
-func (d *Draft) Mark() Mark { return Mark{len(d.bytes), d.maxTime, d.count} }
+func (d *Draft) Mark() Mark { return Mark{len(d.bytes), d.maxTime, d.count, d.packed, d.frame} }
 
 // Back takes back what was laid since a mark.
-func (d *Draft) Back(to Mark) { d.bytes, d.maxTime, d.count = d.bytes[:to.size], to.maxTime, to.count }
+func (d *Draft) Back(to *Mark) {
+	if to.packed {
+		d.bytes = d.frame.Back(d.bytes, &to.frame, to.size)
+	}
+	d.bytes, d.maxTime, d.count, d.packed = d.bytes[:to.size], to.maxTime, to.count, to.packed
+}
 
-// Records starts reading the records. Their offsets begin at 0.
+// Records starts reading the records, after which nothing is laid any more. Their offsets begin at 0.
 func (d *Draft) Records() Records {
-	return Records{rest: d.bytes[BatchOverhead:], baseTime: d.baseTime, left: d.count}
+	d.finish()
+	records := d.bytes[BatchOverhead:]
+	if d.packed {
+		records = unpack(records)
+	}
+	return Records{rest: records, baseTime: d.baseTime, left: d.count}
 }
 
 // Count is how many records the batch has.

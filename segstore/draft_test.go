@@ -91,7 +91,7 @@ func TestDraftLay(t *testing.T) {
 				for range random.IntN(4) {
 					lay(value, key, ms+1_000_000)
 				}
-				got.Back(mark)
+				got.Back(&mark)
 			}
 		}
 		if got.count != want.count || got.baseTime != want.baseTime || got.maxTime != want.maxTime || !bytes.Equal(got.bytes[BatchOverhead:], want.bytes[BatchOverhead:]) {

@@ -45,6 +45,9 @@ func readID(src []byte) []byte {
 
 // batchIDs calls each for the IDs of a batch's records, in order; nil is fine for who only wants to know how many there are.
 func batchIDs(b *Batch, each func(ID)) (n int64) {
+	if b.Packed() {
+		return 0 // samples have none
+	}
 	records := b.Records()
 	for r, ok := records.Next(); ok; r, ok = records.Next() {
 		if r.ID == nil {

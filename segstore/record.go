@@ -98,9 +98,11 @@ func readBytes(src []byte) (b, rest []byte, ok bool) {
 // there is an id.
 func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value, headers []byte) int {
 	if id == nil && headers == nil {
-		n := putUsual(dst, timeDelta, offsetDelta, key, lengthOf(value), 1)
+		n, behind, bytes := putUsual(dst, timeDelta, offsetDelta, lengthOf(key), lengthOf(value), 1)
 		if n == 0 {
 			n = putHead(dst, timeDelta, offsetDelta, key, lengthOf(value), 1)
+		} else {
+			n = putKey(dst, n, key, behind, bytes)
 		}
 		n += copy(dst[n:], value)
 		dst[n] = 0
@@ -113,16 +115,20 @@ func putRecord(dst []byte, timeDelta, offsetDelta int64, id *ID, key, value, hea
 
 // putHead writes what a record has before its value, whose length is given, and before the headers, which are so many bytes.
 func putHead(dst []byte, timeDelta, offsetDelta int64, key []byte, valueLength int64, headers int) int {
-	keyLength := lengthOf(key)
-	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) + varintSize(keyLength) + len(key) + varintSize(valueLength) + int(max(valueLength, 0)) + headers
+	n := putLead(dst, timeDelta, offsetDelta, lengthOf(key), valueLength, headers)
+	n += copy(dst[n:], key)
+	return n + binary.PutVarint(dst[n:], valueLength)
+}
+
+// putLead writes what a record has before its key.
+func putLead(dst []byte, timeDelta, offsetDelta, keyLength, valueLength int64, headers int) int {
+	size := 1 + varintSize(timeDelta) + varintSize(offsetDelta) + varintSize(keyLength) + int(max(keyLength, 0)) + varintSize(valueLength) + int(max(valueLength, 0)) + headers
 	n := binary.PutVarint(dst, int64(size))
 	dst[n] = 0
 	n++
 	n += binary.PutVarint(dst[n:], timeDelta)
 	n += binary.PutVarint(dst[n:], offsetDelta)
-	n += binary.PutVarint(dst[n:], keyLength)
-	n += copy(dst[n:], key)
-	return n + binary.PutVarint(dst[n:], valueLength)
+	return n + binary.PutVarint(dst[n:], keyLength)
 }
 
 // lengthOf is what stands before a key or value.
@@ -136,37 +142,41 @@ func lengthOf(b []byte) int64 {
 // usualBelow is what fits in a varint of two bytes, as zigzag has it.
 const usualBelow = 1 << 14
 
-// putUsual is putHead for a record all of whose varints have one byte or two, but for the time's, which may have three: those before the key are
-// put together in a word and stored at once, which is a quarter of the work. 0: it is another record.
-func putUsual(dst []byte, timeDelta, offsetDelta int64, key []byte, length int64, headers int) int {
-	time, offset, keyLength, valueLength := zigzag(timeDelta), zigzag(offsetDelta), zigzag(lengthOf(key)), zigzag(length)
-	if offset|keyLength|valueLength >= usualBelow || time >= usualBelow<<7 {
-		return 0
+// putUsual is putLead for a record all of whose varints have one byte or two, but for the time's, which may have three: they are put together in a word
+// and stored at once, which is a quarter of the work. behind is the varint that is behind the key, of so many bytes. 0: it is another record.
+func putUsual(dst []byte, timeDelta, offsetDelta, keyLength, length int64, headers int) (n int, behind uint16, bytes int) {
+	time, offset, keyZigzag, valueLength := zigzag(timeDelta), zigzag(offsetDelta), zigzag(keyLength), zigzag(length)
+	if offset|keyZigzag|valueLength >= usualBelow || time >= usualBelow<<7 {
+		return 0, 0, 0
 	}
 	head, bits := uint64(0), uint64(8) // attributes
-	v, n := usualVarint(time)
+	v, size := usualVarint(time)
 	if time >= usualBelow {
-		v, n = time&0x7f|time<<1&0x7f00|time>>14<<16|0x8080, 24
+		v, size = time&0x7f|time<<1&0x7f00|time>>14<<16|0x8080, 24
 	}
-	head, bits = head|v<<(bits&63), bits+n
-	v, n = usualVarint(offset)
-	head, bits = head|v<<(bits&63), bits+n
-	v, n = usualVarint(keyLength)
-	head, bits = head|v<<(bits&63), bits+n
+	head, bits = head|v<<(bits&63), bits+size
+	v, size = usualVarint(offset)
+	head, bits = head|v<<(bits&63), bits+size
+	v, size = usualVarint(keyZigzag)
+	head, bits = head|v<<(bits&63), bits+size
 	before := int(bits / 8)
 	valueVarint, valueBits := usualVarint(valueLength)
-	size := before + len(key) + int(valueBits/8) + int(max(length, 0)) + headers
-	if size >= usualBelow/2 {
-		return 0
+	all := before + int(max(keyLength, 0)) + int(valueBits/8) + int(max(length, 0)) + headers
+	if all >= usualBelow/2 {
+		return 0, 0, 0
 	}
-	v, n = usualVarint(uint64(size) << 1)
-	at := int(n / 8)
+	v, size = usualVarint(uint64(all) << 1)
+	at := int(size / 8)
 	binary.LittleEndian.PutUint64(dst, v)
 	binary.LittleEndian.PutUint64(dst[at:], head)
-	at += before
-	at += copy(dst[at:], key)
-	binary.LittleEndian.PutUint16(dst[at:], uint16(valueVarint))
-	return at + int(valueBits/8)
+	return at + before, uint16(valueVarint), int(valueBits / 8)
+}
+
+// putKey writes a key behind what putUsual wrote, and what is behind it.
+func putKey(dst []byte, n int, key []byte, behind uint16, bytes int) int {
+	n += copy(dst[n:], key)
+	binary.LittleEndian.PutUint16(dst[n:], behind)
+	return n + bytes
 }
 
 func zigzag(v int64) uint64 { return uint64(v)<<1 ^ uint64(v>>63) }

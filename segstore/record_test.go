@@ -136,8 +136,9 @@ func TestUsualRecordsAreLaidAsAllAre(t *testing.T) {
 					body = append(body, 0)
 					want := append(binary.AppendVarint(nil, int64(len(body))), body...)
 					what := fmt.Sprintf("time %d, offset %d, a key of %d bytes, a value of %d", time, offset, keyLength, valueLength)
-					if n := putUsual(laid, time, offset, key, int64(valueLength), 1); n > 0 {
+					if n, behind, size := putUsual(laid, time, offset, lengthOf(key), int64(valueLength), 1); n > 0 {
 						usual++
+						n = putKey(laid, n, key, behind, size)
 						if head := want[:len(want)-1-len(value)]; !bytes.Equal(laid[:n], head) {
 							t.Fatalf("%s: %d bytes that begin with %x, want %d that begin with %x", what, n, laid[:min(n, 16)], len(want), want[:min(len(want), 16)])
 						}

@@ -45,6 +45,7 @@ func product(a, b uint32) (p uint32) {
 
 // Sum sums what was laid since it was summed last. It need not be called: what is not summed when the batch is closed is summed then.
 func (d *Draft) Sum() {
+	d.finish()
 	at := BatchOverhead + d.summed
 	d.sum = crc32.Update(d.sum, castagnoli, d.bytes[at:])
 	d.summed = len(d.bytes) - BatchOverhead

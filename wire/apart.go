@@ -14,7 +14,7 @@ func (a *Apart) Begin() {
 }
 
 // First reports whether no point of a series came before. It says no where that is not known, too.
-func (a *Apart) First(o Outline) bool {
+func (a *Apart) First(o *Outline) bool {
 	at, bit := o.of.series/64, uint64(1)<<(o.of.series%64)
 	had := a.came[at]
 	a.came[at], a.most = had|bit, max(a.most, at)

@@ -1,5 +1,7 @@
 package wire
 
+import "penstock/segstore/pack"
+
 // Batch is what one request becomes: its records, and the scratch they may alias. One per worker, Reset between requests,
 // never shared: after it has grown to a worker's usual request it allocates nothing.
 type Batch struct {
@@ -10,7 +12,10 @@ type Batch struct {
 	Hash func(key []byte) uint64
 	// Layer takes records that have nothing but topic, key, value and time, as long as there are none in Records; nil: they all go there.
 	Layer Layer
+	// Packs is set when the layer packs samples.
+	Packs bool
 
+	sample   pack.Sample
 	laid     int // records that Layer has taken
 	rejects  []Fault
 	rejected int
@@ -23,6 +28,9 @@ type Layer interface {
 	// Lay lays a record but for its value, and returns the place of that, which has so many bytes, and must be filled before anything else is asked of
 	// the layer. hash is the key's, as Batch.Hash makes it. nil: the record is not taken. The layer keeps none of the slices, but for the topic's name.
 	Lay(topic, key []byte, hash uint64, size int, time int64) (value []byte)
+	// Pack lays a sample, whose key is hashed to hash. false: it is not taken. What it points to but for the numbers must stay as it is as long as what is laid
+	// may be added to.
+	Pack(topic []byte, hash uint64, x *pack.Sample) bool
 	// Mark notes what is laid, and Back takes back what has come since the last Mark.
 	Mark()
 	Back()
@@ -44,6 +52,15 @@ func (b *Batch) lay(topic, key []byte, hash uint64, size int, time int64) (value
 		b.laid++
 	}
 	return value
+}
+
+// pack has the layer lay a sample.
+func (b *Batch) pack(topic []byte, hash uint64) bool {
+	if len(b.Records) > 0 || hash == 0 || !b.Layer.Pack(topic, hash, &b.sample) {
+		return false
+	}
+	b.laid++
+	return true
 }
 
 // Mark is what a batch has, to be cut to. A batch has one at a time: that of a frame, within which a parser may set its own before it has laid anything.
@@ -88,7 +105,7 @@ func (b *Batch) Reset() {
 	clear(b.rejects)
 	b.rejects = b.rejects[:0]
 	b.Items, b.rejected, b.Echo = 0, 0, nil
-	b.Layer, b.laid = nil, 0
+	b.Layer, b.Packs, b.laid = nil, false, 0
 }
 
 // Clear takes all records back, for a request that is refused after some were laid. Scratch and rejects stay.

@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"hash/maphash"
 	"math/bits"
+	"slices"
+
+	"penstock/segstore/pack"
 )
 
 // Outlines remembers the series that senders of single points name again and again: from the bytes that name one on the wire to what
@@ -25,6 +28,7 @@ type Outlines struct {
 	guess     uint32            // the same, or 0 when that was often wrong
 	wrong     int               // how often in a row, up to mostWrong
 	series    map[uint64]uint32 // by the hash of head and tail: which of all was the first that has it
+	met       Outline           // what was met last
 	stray     outline           // what was learned last and is not remembered
 	asked     uint64            // the hash of what Find was asked for last
 	strangers int               // asked for since it is full
@@ -43,10 +47,11 @@ type outline struct {
 	name, rest, whole uint16 // lengths where it is remembered; whole is head, tail and key
 	kind              uint8
 	kept              bool
-	mark              uint32 // its series' number, if it has one in the request: see OfOutline
-	series            uint32 // 1 + an index into all: the first that is of the same series; 0: it is not remembered
-	hash              uint64 // of head and tail
-	routed            uint64 // the key's by the batch's Hash; 0: not known yet
+	mark              uint32       // its series' number, if it has one in the request: see OfOutline
+	series            uint32       // 1 + an index into all: the first that is of the same series; 0: it is not remembered
+	hash              uint64       // of head and tail
+	routed            uint64       // the key's by the batch's Hash; 0: not known yet
+	packed            *pack.Series // how it is packed; nil: it was not yet
 }
 
 // The bounds. An outline that is longer is laid, but not remembered.
@@ -67,18 +72,16 @@ type Outline struct {
 }
 
 // Single is a point in the digits in which it was sent.
-type Single struct {
-	Time  int64  // milliseconds
-	Stamp []byte // Time's digits, but for those of
-	Zeros string // behind them
-	Value []byte // JSON
-}
+type Single = pack.Point
 
 // Begin is called before each request, or line, with its tenant: what is remembered is one tenant's.
 func (o *Outlines) Begin(tenant []byte) {
 	if o.strangers >= mostOutlines || !bytes.Equal(tenant, o.tenant) {
 		clear(o.slots)
 		clear(o.series)
+		if slices.ContainsFunc(o.all, func(of outline) bool { return of.packed != nil }) {
+			o.text = nil // who packs may need it yet
+		}
 		o.all, o.text, o.strangers = o.all[:0], o.text[:0], 0
 		o.last, o.next, o.guess, o.wrong = 0, 0, 0, 0
 		o.tenant = append(o.tenant[:0], tenant...)
@@ -96,22 +99,26 @@ func (o *Outlines) Next() (kind uint8, name, rest []byte) {
 	return had.kind, text[:had.name], text[had.name:][:had.rest]
 }
 
-// Met returns the outline of the series that Next told: it has come.
-func (o *Outlines) Met() Outline {
+// Met returns the outline of the series that Next told: it has come. It is valid until the next Met.
+func (o *Outlines) Met() *Outline {
 	had := &o.all[o.guess-1]
 	o.last, o.next, o.guess, o.wrong = o.guess, had.next, had.next, 0
-	return o.outline(had)
+	m := &o.met
+	m.text, m.of = o.textOf(had), had
+	return m
 }
 
-func (o *Outlines) outline(had *outline) Outline {
-	return Outline{text: o.text[had.at:][int(had.name)+int(had.rest):][:had.whole], of: had}
+func (o *Outlines) textOf(had *outline) []byte {
+	return o.text[had.at:][int(had.name)+int(had.rest):][:had.whole]
 }
+
+func (o *Outlines) outline(had *outline) Outline { return Outline{text: o.textOf(had), of: had} }
 
 // Find returns the outline of a series whose name on the wire has two parts, the second perhaps empty. kind is what else makes it
 // another series. ok is false when it is not known.
 func (o *Outlines) Find(kind uint8, name, rest []byte) (known Outline, ok bool) {
 	if o.guess != 0 && o.is(&o.all[o.guess-1], kind, name, rest) {
-		return o.Met(), true
+		return *o.Met(), true
 	}
 	o.asked = maphash.Bytes(seed, name) + uint64(kind)
 	if len(rest) > 0 {
@@ -229,14 +236,26 @@ func (o *Outlines) free(hash uint32) *outlineSlot {
 	return &o.slots[at]
 }
 
-// Lay lays the record of one point.
-func (l Outline) Lay(b *Batch, topic []byte, p *Single) {
+// Lay lays the record of one point, which is the caller's again then, and had better not be on its stack.
+func (l *Outline) Lay(b *Batch, topic []byte, p *Single) {
 	head, behind := int(l.of.head), int(l.of.head)+int(l.of.tail)
 	size := behind + len(p.Stamp) + len(p.Zeros) + len(",") + len(p.Value)
 	text := l.text[:behind]
 	key := l.text[behind:]
 	hash := l.of.route(key, b)
-	to := b.Lay(topic, key, hash, size, p.Time)
+	var to []byte
+	if !b.Packs {
+		to = b.Lay(topic, key, hash, size, p.Time)
+	} else if l.of.kept {
+		if l.of.packed == nil {
+			l.of.packed = new(pack.Series)
+		}
+		x := &b.sample
+		x.Series, x.Text, x.Head, x.Tail, x.Point = l.of.packed, l.text, head, behind-head, p
+		if b.pack(topic, hash) {
+			return
+		}
+	}
 	if to == nil {
 		text = l.text // behind the record's value goes its key
 		to = b.Scratch(size + len(key))

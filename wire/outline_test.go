@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"penstock/segstore/pack"
 )
 
 // ask lays a point of a series as a wire does, and says whether it was known.
@@ -31,7 +33,7 @@ func ask(t *testing.T, o *Outlines, tenant, name string, kind uint8) (known bool
 	}
 	laid := layer{}
 	over := Batch{Layer: &laid, Hash: func(key []byte) uint64 { return maphash.Bytes(seed, key) | 1 }}
-	for range 2 {
+	for _, over.Packs = range []bool{false, true} {
 		outline.Lay(&over, []byte("topic"), &Single{Time: 12000, Stamp: []byte("12"), Zeros: "000", Value: []byte("3.5")})
 	}
 	if outline.of.kept != (len(laid.records) == 2) || over.Count() != 2 {
@@ -48,6 +50,39 @@ func ask(t *testing.T, o *Outlines, tenant, name string, kind uint8) (known bool
 	return known
 }
 
+// Who packs compares samples with those before: their texts stay as they are, even if the outlines begin anew for another tenant meanwhile.
+func TestOutlines_PackedTextsStay(t *testing.T) {
+	var o Outlines
+	var kept, want [][]byte
+	packs := packer(func(x *pack.Sample) { kept, want = append(kept, x.Text), append(want, bytes.Clone(x.Text)) })
+	b := Batch{Layer: packs, Packs: true, Hash: func([]byte) uint64 { return 1 }}
+	for i := range 3000 {
+		name := fmt.Appendf(nil, "series-%d", i%40)
+		o.Begin(fmt.Append(nil, i/100%3))
+		series, ok := o.Find(0, name, nil)
+		if !ok {
+			series = o.Learn(0, name, nil, &Metric{Name: fmt.Appendf(name, "-%d", i)}, Source{Wire: "w"})
+		}
+		series.Lay(&b, []byte("topic"), &Single{Time: 1, Stamp: []byte("1"), Value: []byte("1")})
+	}
+	if len(kept) != 3000 || b.Count() != 3000 || len(b.Records) > 0 {
+		t.Fatalf("%d samples are packed", len(kept))
+	}
+	for i := range kept {
+		if !bytes.Equal(kept[i], want[i]) {
+			t.Fatalf("sample %d was %s, and has become %s", i, want[i], kept[i])
+		}
+	}
+}
+
+// packer is a Layer that looks at samples.
+type packer func(*pack.Sample)
+
+func (p packer) Pack(_ []byte, _ uint64, x *pack.Sample) bool   { p(x); return true }
+func (packer) Lay(_, _ []byte, _ uint64, _ int, _ int64) []byte { panic("it packs") }
+func (packer) Mark()                                            {}
+func (packer) Back()                                            {}
+
 // layer is a Layer that keeps the first records that it is given, to be looked at.
 type layer struct {
 	records []Record
@@ -62,6 +97,13 @@ func (l *layer) Lay(topic, key []byte, hash uint64, size int, time int64) []byte
 	r := Record{Topic: topic, Key: bytes.Clone(key), Value: make([]byte, size), Time: time, Hash: hash}
 	l.records = append(l.records, r)
 	return r.Value
+}
+
+func (l *layer) Pack(topic []byte, hash uint64, x *pack.Sample) bool {
+	value := bytes.Join([][]byte{x.Text[:x.Head], x.Stamp, []byte(x.Zeros), []byte(","), x.Value, x.Text[x.Head:][:x.Tail]}, nil)
+	to := l.Lay(topic, x.Key(), hash, len(value), x.Time)
+	copy(to, value)
+	return to != nil && x.Size() == len(value)
 }
 
 func (l *layer) Mark() { l.marked = len(l.records) }
@@ -238,10 +280,12 @@ func TestOutlines_Hash(t *testing.T) {
 		}
 		return outline
 	}
+	lay := func(o Outline, b *Batch, topic []byte, p *Single) { o.Lay(b, topic, p) }
 	for round := range 3 {
 		for i := range 100 { // more than there was room for: outlines move
-			learn(fmt.Sprint(i)).Lay(&b, nil, &Single{Value: []byte("1")})
-			s.Add(s.OfOutline(learn(fmt.Sprint(i%10, " gathered")), &b), int64(i), []byte("2"), nil)
+			lay(learn(fmt.Sprint(i)), &b, nil, &Single{Value: []byte("1")})
+			gathered := learn(fmt.Sprint(i%10, " gathered"))
+			s.Add(s.OfOutline(&gathered, &b), int64(i), []byte("2"), nil)
 		}
 		s.Flush(&b, nil)
 		s.Reset()
@@ -255,10 +299,10 @@ func TestOutlines_Hash(t *testing.T) {
 		}
 	}
 	asked = 0
-	learn("7").Lay(&b, nil, &Single{Value: []byte("1")})
-	learn(string(make([]byte, longestOutline))).Lay(&b, nil, &Single{Value: []byte("1")})
+	lay(learn("7"), &b, nil, &Single{Value: []byte("1")})
+	lay(learn(string(make([]byte, longestOutline))), &b, nil, &Single{Value: []byte("1")})
 	var nobody Batch
-	learn("new").Lay(&nobody, nil, &Single{Value: []byte("1")})
+	lay(learn("new"), &nobody, nil, &Single{Value: []byte("1")})
 	if last := b.Records[len(b.Records)-1]; last.Hash != 0 || asked != 0 || nobody.Records[0].Hash != 0 {
 		t.Errorf("an outline that is not remembered has the hash %x; asked %d times", last.Hash, asked)
 	}

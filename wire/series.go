@@ -77,7 +77,7 @@ func (s *Series) Of(m *Metric, from Source, b *Batch) int {
 
 // OfOutline is Of for an outline, up to a Flush before the next Begin of its Outlines. What it finds are series that came by their
 // outlines, too.
-func (s *Series) OfOutline(o Outline, b *Batch) int {
+func (s *Series) OfOutline(o *Outline, b *Batch) int {
 	if at := int(o.of.mark); o.of.kept && at < len(s.all) && s.all[at].lent == o.of {
 		return at
 	}
@@ -86,7 +86,7 @@ func (s *Series) OfOutline(o Outline, b *Batch) int {
 	return at
 }
 
-func (s *Series) ofOutline(o Outline, b *Batch) int {
+func (s *Series) ofOutline(o *Outline, b *Batch) int {
 	head := int(o.of.head)
 	behind := head + int(o.of.tail)
 	i, at := s.find(o.of.hash, o.text[:behind])

@@ -7,9 +7,8 @@ import "encoding/binary"
 type Stamp struct {
 	first, last uint64 // eight bytes of what was sent: where it begins, and where it ends
 	length      int    // of it; 0: nothing was
-	time        int64
 	digits      [16]byte
-	written     int // of them
+	single      Single // a point then
 }
 
 // shortestStamp is the fewest bytes of a time that is remembered: two words have all of its bytes then.
@@ -32,10 +31,14 @@ func (s *Stamp) Set(text []byte, zeros string, ms int64) bool {
 		return false
 	}
 	s.first, s.last = binary.LittleEndian.Uint64(text), binary.LittleEndian.Uint64(text[len(text)-shortestStamp:])
-	s.length, s.time = len(text), ms
-	s.written = len(text) + copy(s.digits[copy(s.digits[:], text):], zeros)
+	s.length = len(text)
+	written := len(text) + copy(s.digits[copy(s.digits[:], text):], zeros)
+	s.single = Single{Time: ms, Stamp: s.digits[:written]}
 	return true
 }
 
-// Time is the time that is remembered, and its digits in a record.
-func (s *Stamp) Time() (ms int64, digits []byte) { return s.time, s.digits[:s.written] }
+// At is a point at the time that is remembered. It is valid until the next At or Set.
+func (s *Stamp) At(value []byte) *Single {
+	s.single.Value = value
+	return &s.single
+}

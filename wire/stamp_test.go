@@ -20,8 +20,8 @@ func TestStamp(t *testing.T) {
 		want := 0
 		if c.kept {
 			want = len(c.text)
-			if ms, digits := s.Time(); ms != 42 || string(digits) != c.text+c.zeros {
-				t.Errorf("%q: %d, %q", c.text, ms, digits)
+			if p := s.At([]byte("1.5")); p.Time != 42 || string(p.Stamp) != c.text+c.zeros || p.Zeros != "" || string(p.Value) != "1.5" {
+				t.Errorf("%q: %+v", c.text, p)
 			}
 		}
 		for _, behind := range []string{"", " ", "1", " and more"} {

@@ -66,7 +66,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 		DataDir: "penstock-data", Roles: Roles,
 		HTTP: "127.0.0.1:8080", HTTPS: "127.0.0.1:8443", Telnet: "127.0.0.1:4242", Graphite: "127.0.0.1:2003",
 		Pickle: "127.0.0.1:2004", Kafka: "127.0.0.1:9092", KafkaTLS: "off", Admin: "127.0.0.1:9600",
-		Ack: "disk", SegmentBytes: 256 << 20, Log: "local",
+		Ack: "disk", SegmentBytes: 256 << 20, Compression: "none", Log: "local",
 		Retention: 24 * time.Hour, MaxTopics: 1000, RejectedBytes: 64 << 20, DedupMemory: 64 << 20, DedupWindow: 24 * time.Hour,
 		StreamIdleTimeout: 5 * time.Minute, TelnetMaxLine: 1024, TelnetFeedback: "off", GraphiteTags: "host", GraphiteMaxLine: 4096, PickleMaxFrame: 1 << 20,
 		Steer: "off", MaxBodyBytes: 1 << 20, MaxConnections: 16384,
@@ -84,7 +84,7 @@ func TestDefaultsAreTheContracts(t *testing.T) {
 // TestEverySettingHasItsOwnPlace sets each setting by each of its three names, and looks whether that one alone has changed.
 func TestEverySettingHasItsOwnPlace(t *testing.T) {
 	other := map[string]string{
-		"data-dir": "/srv/x", "ack": "log", "shards": "3", "segment-bytes": "64MiB", "retention": "36h", "retention-bytes": "1GiB",
+		"data-dir": "/srv/x", "ack": "log", "shards": "3", "segment-bytes": "64MiB", "compression": "lz4", "retention": "36h", "retention-bytes": "1GiB",
 		"min-free-bytes": "2GiB", "rejected-bytes": "2MiB", "dedup-memory": "2MiB", "dedup-window": "6h", "segment-secret-file": "s.txt", "telnet-max-line": "2KiB", "telnet-feedback": "on", "kafka-tls": "on", "graphite-tags": "none",
 		"graphite-max-line": "2KiB", "pickle-max-frame": "2MiB", "stream-idle-timeout": "15s", "max-topics": "7", "ring-bytes": "32MiB", "pin-writers": "0,1", "log": "", "admin-hosts": "a.example,b.example",
 		"tls-cert": "c.pem", "tls-key": "k.pem", "listeners": "2", "steer": "cpu", "max-body-bytes": "2MiB", "max-connections": "9", "max-conns-per-ip": "4",

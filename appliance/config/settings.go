@@ -26,6 +26,7 @@ type Config struct {
 	RingBytes    int64  // per writer; 0 = derived, see RingSize
 	PinWriters   []int  // CPU of each shard writer; empty = not pinned
 	SegmentBytes int64
+	Compression  string // one of Compressions
 	Log          string // "local", or the address of the Kafka cluster that keeps the topics
 
 	Retention      time.Duration
@@ -71,6 +72,9 @@ type Config struct {
 // Acks are the names of the acknowledgement policies, safest first.
 var Acks = []string{"disk", "log", "ring"}
 
+// Compressions are the ways to keep samples that come many at once in a stream.
+var Compressions = []string{"none", "lz4"}
+
 // GraphiteTagParsers are the ways to find tags in a Graphite name.
 var GraphiteTagParsers = []string{"host", "graphite", "templates", "none"}
 
@@ -112,6 +116,8 @@ var settings = []Setting{
 		func(c *Config) Value { return countValue{&c.Shards, 0, 1024} }},
 	{"segment-bytes", "Storage", "256MiB", "size of a log segment, the unit in which retention deletes",
 		func(c *Config) Value { return sizeValue{&c.SegmentBytes} }},
+	{"compression", "Storage", "none", "how samples are kept that come many at once in a stream, with ack log: none, or lz4, in a fifth of the space, for Kafka clients that read LZ4",
+		func(c *Config) Value { return choiceValue{&c.Compression, Compressions} }},
 	{"retention", "Storage", "24h", "how long records are kept",
 		func(c *Config) Value { return durationValue{&c.Retention} }},
 	{"retention-bytes", "Storage", "0", "the most bytes the logs of all topics keep; 0 is no limit",

@@ -62,6 +62,9 @@ func (c *Config) checkRanges() (all []error) {
 	if hasTemplates := len(c.Wires["graphite"].Templates) > 0; hasTemplates != (c.GraphiteTags == "templates") {
 		complain("graphite-tags is %s: templates needs wires.graphite.templates, and nothing else looks at them", c.GraphiteTags)
 	}
+	if c.Compression != "none" && c.Ack != "log" {
+		complain("compression is %s and ack %s: samples are compressed where they are acknowledged with log; choose ack: log, or compression: none", c.Compression, c.Ack)
+	}
 	size("rejected-bytes", c.RejectedBytes, 1<<20, 1<<40)
 	if c.RingBytes != 0 {
 		size("ring-bytes", c.RingBytes, RingBytesMin, RingBytesMax)

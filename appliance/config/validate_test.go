@@ -34,6 +34,8 @@ func TestValidate(t *testing.T) {
 		{"no retention", func(c *Config) { c.Retention = 0 }, "retention is 0: choose at least 1s, as 24h"},
 		{"no timeout", func(c *Config) { c.WriteTimeout = 0 }, "write-timeout is 0: choose from 100ms to 1h"},
 		{"endless timeout", func(c *Config) { c.ShutdownTimeout = 2 * time.Hour }, "shutdown-timeout is 2h: choose from 100ms to 1h"},
+		{"nothing to compress", func(c *Config) { c.Compression = "lz4" },
+			"compression is lz4 and ack disk: samples are compressed where they are acknowledged with log; choose ack: log, or compression: none"},
 		{"no roles", func(c *Config) { c.Roles = nil }, "roles is empty: name at least one of listener, config, api, import, data, string"},
 
 		{"ring below eight bodies", func(c *Config) { c.RingBytes = 8 << 20 },

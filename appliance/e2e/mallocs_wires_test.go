@@ -68,11 +68,17 @@ func TestMallocsPerWire(t *testing.T) {
 
 // The same for the streams: mallocs per line, and per frame of a pickle.
 func TestMallocsPerLine(t *testing.T) {
+	for _, compression := range []string{"none", "lz4"} {
+		t.Run(compression, func(t *testing.T) { mallocsPerLine(t, compression) })
+	}
+}
+
+func mallocsPerLine(t *testing.T, compression string) {
 	n := 300_000
 	if testing.Short() {
 		n = 20_000
 	}
-	s := start(t, t.TempDir(), "--ack", "log", "--retention-bytes", "1GiB", "--telnet", "127.0.0.1:0", "--graphite", "127.0.0.1:0", "--pickle", "127.0.0.1:0")
+	s := start(t, t.TempDir(), "--ack", "log", "--compression", compression, "--retention-bytes", "1GiB", "--telnet", "127.0.0.1:0", "--graphite", "127.0.0.1:0", "--pickle", "127.0.0.1:0")
 	pickle := []byte("\x80\x02](X\x05\x00\x00\x00a.b.cJ\xb5\x79\x02\x6bG\x3f\xf8\x00\x00\x00\x00\x00\x00\x86\x86e.")
 	for _, c := range []struct{ name, wire, at, frame string }{
 		{"telnet", "kairosdb", s.Telnet, "put load_value_test 1349109376000 12.5 host=A dc=east\n"},

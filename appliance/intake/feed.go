@@ -128,7 +128,7 @@ func (f *feed) worker() *worker {
 		Topics: f.server.topics[f.format], Limit: f.Max, Now: time.Now().UnixMilli(),
 	}
 	if f.bulk {
-		f.w.batch.Layer = f.w.ticket
+		f.w.batch.Layer, f.w.batch.Packs = f.w.ticket, f.server.opt.Set.Packs()
 	}
 	return f.w
 }

@@ -2,6 +2,7 @@ package shard
 
 import (
 	"penstock/segstore"
+	"penstock/segstore/pack"
 	"penstock/wire"
 )
 
@@ -52,10 +53,36 @@ func (t *Ticket) Lay(name, key []byte, hash uint64, size int, ms int64) (value [
 		if !t.moreRoom(at, segstore.RecordOverhead+len(key)+size) {
 			return nil
 		}
-		value = l.drafts[at].Lay(key, size, ms)
+		if value = l.drafts[at].Lay(key, size, ms); value == nil {
+			return nil // among samples that are packed
+		}
 	}
 	l.count++
 	return value
+}
+
+// Packs reports whether samples are packed where they are laid; nothing else is laid then.
+func (s *Set) Packs() bool { return s.o.Pack }
+
+// Pack implements wire.Layer, as Lay does.
+func (t *Ticket) Pack(name []byte, hash uint64, x *pack.Sample) bool {
+	l := &t.laying
+	if len(l.drafts) == 0 && !t.beginLaying(name) || len(name) != len(l.name) || &name[0] != &l.name[0] {
+		return false
+	}
+	log := l.topic.logs[shardOf(hash, len(l.topic.logs))]
+	at, had := int(t.shareOf(log)), len(l.drafts)
+	if at == had || !l.drafts[at].Pack(x) {
+		if !t.moreRoom(at, segstore.PackRoom(x)) {
+			return false
+		}
+		if !l.drafts[at].Pack(x) {
+			t.endDrafts(had)
+			return false
+		}
+	}
+	l.count++
+	return true
 }
 
 // moreRoom makes room for n bytes in a share's draft, which may yet have to be begun.
@@ -90,6 +117,16 @@ func (t *Ticket) beginLaying(name []byte) bool {
 	return true
 }
 
+// endDrafts ends all drafts but the first ones.
+func (t *Ticket) endDrafts(first int) {
+	l := &t.laying
+	for i := len(l.drafts) - 1; i >= first; i-- {
+		t.set.drafts.End(&l.drafts[i])
+		t.unshare(i)
+	}
+	l.drafts = l.drafts[:first]
+}
+
 // unshare forgets the last share.
 func (t *Ticket) unshare(at int) {
 	t.slots[t.shares[at].log.index] = slot{}
@@ -108,13 +145,10 @@ func (t *Ticket) Mark() {
 // Back implements wire.Layer.
 func (t *Ticket) Back() {
 	l := &t.laying
-	for i := len(l.drafts) - 1; i >= len(l.marks); i-- {
-		t.set.drafts.End(&l.drafts[i])
-		t.unshare(i)
-	}
-	l.drafts, l.count = l.drafts[:len(l.marks)], l.marked
+	t.endDrafts(len(l.marks))
+	l.count = l.marked
 	for i := range l.drafts {
-		l.drafts[i].Back(l.marks[i])
+		l.drafts[i].Back(&l.marks[i])
 	}
 }
 

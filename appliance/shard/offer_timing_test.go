@@ -97,8 +97,11 @@ func BenchmarkLay(b *testing.B) {
 }
 
 // BenchmarkLayLines is what is left of a line when it is neither read from a socket nor stored: it is parsed, laid and summed. There are 10,000 series.
-func BenchmarkLayLines(b *testing.B) {
-	set, err := Open(Options{Dir: b.TempDir(), Shards: 2, Ack: AckLog})
+func BenchmarkLayLines(b *testing.B)  { layLines(b, false) }
+func BenchmarkPackLines(b *testing.B) { layLines(b, true) }
+
+func layLines(b *testing.B, packs bool) {
+	set, err := Open(Options{Dir: b.TempDir(), Shards: 2, Ack: AckLog, Pack: packs})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -116,7 +119,7 @@ func BenchmarkLayLines(b *testing.B) {
 	for b.Loop() {
 		laid := 0
 		for rest := text; len(rest) > 0; {
-			batch.Layer, batch.Hash = ticket, hash
+			batch.Layer, batch.Packs, batch.Hash = ticket, packs, hash
 			advance, frame, _ := split(rest, false)
 			rest, req.Body = rest[advance:], frame
 			if fault := parser.Parse(&req, &batch); fault != nil {

@@ -35,6 +35,7 @@ type Options struct {
 	MinFreeBytes   int64                   // free disk below which the oldest segments go early; 0 = the lesser of 1 GiB and 5 % of the disk
 	MaxTopics      int                     // 0 = 1000
 	Ack            Ack                     // the default policy; with AckDisk readers see only what is on disk
+	Pack           bool                    // samples that are laid as they are parsed are compressed: see segstore/pack
 	Pin            []int                   // a CPU for each writer; empty = not pinned
 	RepeatBytes    int64                   // memory for the IDs of records; 0 = repeats are stored as any record
 	RepeatWindow   time.Duration           // how long an ID is remembered; 0 = Retention

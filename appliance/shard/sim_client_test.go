@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
+
+	"penstock/segstore/pack"
 )
 
 // simRecord is a record that a client sends. It says itself which one it is.
@@ -16,16 +19,36 @@ type simRecord struct {
 	key            []byte
 	time           int64
 	size           int
-	parts          []*simPart // that it went in, once for each time it was sent and not taken for a repeat
+	series         *pack.Series // of a sample; nil: it is none
+	parts          []*simPart   // that it went in, once for each time it was sent and not taken for a repeat
 }
 
 // appendValue makes the record's value: which one it is, and bytes that follow from that.
 func (r *simRecord) appendValue(dst []byte) []byte {
+	if r.series != nil {
+		x := r.sample()
+		dst = append(append(dst, x.Text[:x.Head]...), x.Stamp...)
+		return append(append(append(dst, ','), x.Value...), x.Text[x.Head:][:x.Tail]...)
+	}
+	return r.appendBytes(dst, r.size)
+}
+
+// sample is the record as what it is packed as.
+func (r *simRecord) sample() *pack.Sample {
+	head, tail := fmt.Sprintf(`{"kind":"metric","metric":"%s","points":[[`, r.key), `]],"wire":"sim"}`
+	stamp := strconv.AppendInt(nil, r.time, 10)
+	return &pack.Sample{
+		Series: r.series, Text: []byte(head + tail + string(r.key)), Head: len(head), Tail: len(tail),
+		Point: &pack.Point{Time: r.time, Stamp: stamp, Value: r.appendBytes(nil, r.size-len(head)-len(tail)-len(stamp)-len(","))},
+	}
+}
+
+func (r *simRecord) appendBytes(dst []byte, size int) []byte {
 	n := len(dst)
 	dst = binary.BigEndian.AppendUint32(dst, r.request)
 	dst = binary.BigEndian.AppendUint32(dst, r.index)
 	from := int(r.request*31+r.index) % 256
-	return append(dst, filling[from:from+max(0, r.size-(len(dst)-n))]...)
+	return append(dst, filling[from:from+max(0, size-(len(dst)-n))]...)
 }
 
 var filling = func() []byte {
@@ -123,7 +146,19 @@ func (l *life) addRecord(r *simRequest, topic string) {
 	if n := l.IntN(8); n < 6 || l.plan.uniform {
 		rec.key = fmt.Appendf(nil, "k%d", n)
 	}
+	rec.series = l.seriesOf(rec.key)
 	r.records = append(r.records, rec)
+}
+
+// seriesOf is the series of samples with a key; nil where there are none.
+func (l *life) seriesOf(key []byte) *pack.Series {
+	if !l.plan.packs || l.plan.ids || key == nil {
+		return nil
+	}
+	if l.series[string(key)] == nil {
+		l.series[string(key)] = new(pack.Series)
+	}
+	return l.series[string(key)]
 }
 
 // offerToAll sends a request to each shard there is.

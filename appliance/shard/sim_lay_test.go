@@ -13,6 +13,10 @@ func (l *life) lay(c *simClient, r *simRequest) bool {
 	}
 	hash, laid := hasher{seed: l.set.seed}, true
 	put := func(rec *simRecord) {
+		if rec.series != nil {
+			l.as(offering, func() { laid = c.ticket.Pack(name, hash.sum(rec.key), rec.sample()) && laid })
+			return
+		}
 		value := rec.appendValue(nil)
 		var to []byte
 		l.as(offering, func() { to = c.ticket.Lay(name, rec.key, hash.sum(rec.key), len(value), rec.time) })
@@ -24,7 +28,8 @@ func (l *life) lay(c *simClient, r *simRequest) bool {
 		if l.chance(20) { // what comes now is taken back
 			c.ticket.Mark()
 			for n := range 1 + l.IntN(3) {
-				put(&simRecord{topic: rec.topic, key: []byte{byte(n)}, time: rec.time, size: 50})
+				key := []byte{byte(n)}
+				put(&simRecord{topic: rec.topic, key: key, time: rec.time, size: 50, series: l.seriesOf(key)})
 			}
 			c.ticket.Back()
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"penstock/segstore/disk"
+	"penstock/segstore/pack"
 	"penstock/wire"
 )
 
@@ -34,6 +35,7 @@ type life struct {
 
 	logs    []*simLog // in the order in which they came to be known
 	byDir   map[string]*simLog
+	series  map[string]*pack.Series // of samples, by key
 	clients []*simClient
 	sent    []*simRequest // that may be sent again
 	rings   [][]*simPart  // by writer: what is in its ring, in order
@@ -73,20 +75,24 @@ type plan struct {
 	small        bool // the disk is
 	interference int  // how often others move during a call, of 100
 	apart        bool // all shares are laid apart that may be
+	packs        bool // records are samples, and those that are laid are packed
 }
 
 func newLife(seed uint64, history *disk.History) *life {
 	l := &life{Rand: rand.New(rand.NewPCG(seed, 0)), inner: rand.New(rand.NewPCG(seed, 1)), history: history, mem: disk.NewMem(), boots: 1,
-		byDir: map[string]*simLog{}}
+		byDir: map[string]*simLog{}, series: map[string]*pack.Series{}}
 	l.outer = l.Rand
 	p := &l.plan
-	p.apart = seed%4 == 2
+	p.apart, p.packs = seed%4 == 2, seed%4 == 1
 	p.runs, p.steps = 2+l.IntN(4), 20+l.IntN(80)
 	p.shards, p.topics = 1+l.IntN(3), 1+l.IntN(2)
 	p.segment = 64<<10 + int64(l.IntN(8)/7)*32<<10
 	sizes := []struct{ value, ring int }{{20, 4 << 10}, {20, 4 << 10}, {200, 8 << 10}, {200, 8 << 10}, {1500, 64 << 10}, {5000, 128 << 10}}
 	size := sizes[l.IntN(len(sizes))]
 	p.value, p.ring = size.value, size.ring<<l.IntN(2)
+	if p.packs { // a sample takes as much at least
+		p.value, p.ring = max(p.value, 200), max(p.ring, 8<<10)
+	}
 	if l.chance(33) {
 		p.ack = AckLog
 	}
@@ -231,6 +237,7 @@ func (l *life) options() Options {
 	if p.apart {
 		o.apartLeast = 1
 	}
+	o.Pack = p.packs
 	return o
 }
 

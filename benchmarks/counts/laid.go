@@ -12,9 +12,14 @@ import (
 )
 
 // openLaid parses lines, lays them while they are parsed, and stores them: the way of a line from its bytes to the log.
-func openLaid(dir string) (*job, error) {
+func openLaid(dir string) (*job, error) { return openLines(dir, false) }
+
+// openPacked is the same where they are packed.
+func openPacked(dir string) (*job, error) { return openLines(dir, true) }
+
+func openLines(dir string, packs bool) (*job, error) {
 	const steps, lines = 8, 500
-	set, topic, err := openSet(dir)
+	set, topic, err := openSet(dir, packs)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +35,7 @@ func openLaid(dir string) (*job, error) {
 	return &job{steps: steps, units: steps * lines,
 		step: func(int) error {
 			batch.Reset()
-			batch.Layer, batch.Hash = ticket, hash
+			batch.Layer, batch.Packs, batch.Hash = ticket, packs, hash
 			if fault := frames(parser, split, req, &batch); fault != nil || ticket.Laid() != lines {
 				return fmt.Errorf("%d lines of %d are laid, %v", ticket.Laid(), lines, fault)
 			}

@@ -25,6 +25,7 @@ func stages() []stage {
 		stage{"route", "requests of 320 records to 4 shards, up to the rings", "record", func(dir string) (*job, error) { return openOffer(dir, shard.AckRing) }},
 		stage{"offer", "the same, written to the logs on the spot", "record", func(dir string) (*job, error) { return openOffer(dir, shard.AckLog) }},
 		stage{"laid", "Graphite lines to 4 shards, from their bytes to the logs, laid while they are parsed", "line", openLaid},
+		stage{"packed", "the same, compressed", "line", openPacked},
 		stage{"append", "batches of 320 records laid into a log and committed", "record", openAppend},
 		stage{"append-single", "batches of one record", "record", openAppendSingle},
 		stage{"fetch", "batches of 320 records read with a cursor, their CRC checked", "record", openFetch},
@@ -74,7 +75,7 @@ func keyedRecords(random *splitmix.Source) *wire.Batch {
 
 // openOffer offers requests to a set whose goroutines run; what those do does not count.
 func openOffer(dir string, ack shard.Ack) (*job, error) {
-	set, topic, err := openSet(dir)
+	set, topic, err := openSet(dir, false)
 	if err != nil {
 		return nil, err
 	}
@@ -95,10 +96,10 @@ func openOffer(dir string, ack shard.Ack) (*job, error) {
 	}, nil
 }
 
-// openSet opens a set that has a topic.
-func openSet(dir string) (*shard.Set, *shard.Topic, error) {
+// openSet opens a set that has a topic, and packs samples or not.
+func openSet(dir string, packs bool) (*shard.Set, *shard.Topic, error) {
 	const shards = 4
-	set, err := shard.Open(shard.Options{Dir: dir, Shards: shards, Ack: shard.AckLog, Seed: func() (uint64, error) { return seed, nil }})
+	set, err := shard.Open(shard.Options{Dir: dir, Shards: shards, Ack: shard.AckLog, Pack: packs, Seed: func() (uint64, error) { return seed, nil }})
 	if err != nil {
 		return nil, nil, err
 	}

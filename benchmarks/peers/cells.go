@@ -108,13 +108,16 @@ var cells = []cell{
 	{name: "2 256 disk", what: "ours, --ack disk, 256 connections", unit: "event", warm: warmEvents, grow: allBatches, count: 200_000, start: ours(addEvents, "--ack", "disk"), load: requests(singles, 256, 1)},
 
 	{name: "3 put ours", what: "ours, telnet put", unit: "sample", warm: 5 * million, count: 8 * million, start: ours(telnetDoor, "--ack", "log"), load: stream("put", puts)},
+	{name: "3 put ours lz4", what: "ours, telnet put, --compression lz4", unit: "sample", warm: 5 * million, count: 8 * million, start: ours(telnetDoor, "--ack", "log", "--compression", "lz4"), load: stream("put", puts)},
 	{name: "3 put floor", tool: "floor", what: "lines read, 208 bytes written for each, nothing else", unit: "sample", warm: 5 * million, count: 8 * million, start: floor(putRecord), load: stream("put", puts)},
 	{name: "3 put VictoriaMetrics", tool: "victoria-metrics", what: "VictoriaMetrics, telnet put", unit: "sample", warm: seriesWarm, count: 2 * million, start: victoria("opentsdb"), load: stream("put", puts), least: victoriaFlush},
 	{name: "3 graphite ours", what: "ours, Graphite lines", unit: "sample", warm: 5 * million, count: 8 * million, start: ours(lineDoor, "--ack", "log", "--graphite-tags", "graphite"), load: stream("graphite", graphite)},
+	{name: "3 graphite ours lz4", what: "ours, Graphite lines, --compression lz4", unit: "sample", warm: 5 * million, count: 8 * million, start: ours(lineDoor, "--ack", "log", "--graphite-tags", "graphite", "--compression", "lz4"), load: stream("graphite", graphite)},
 	{name: "3 graphite floor", tool: "floor", what: "the same, Graphite lines, 194 bytes for each", unit: "sample", warm: 5 * million, count: 8 * million, start: floor(graphiteRecord), load: stream("graphite", graphite)},
 	{name: "3 graphite VictoriaMetrics", tool: "victoria-metrics", what: "VictoriaMetrics, Graphite lines", unit: "sample", warm: seriesWarm, count: 2 * million, start: victoria("graphite"), load: stream("graphite", graphite), least: victoriaFlush},
 	{name: "3 graphite relay", tool: "carbon-c-relay", what: "carbon-c-relay, Graphite lines to a file", unit: "sample", warm: seriesWarm, count: million, start: relay, load: stream("graphite", graphite)},
 	{name: "3 pickle ours", what: "ours, Graphite pickles", unit: "sample", warm: 5 * million, count: 8 * million, start: ours(pickleDoor, "--ack", "log", "--graphite-tags", "graphite"), load: stream("pickle", pickles)},
+	{name: "3 pickle ours lz4", what: "ours, Graphite pickles, --compression lz4", unit: "sample", warm: 5 * million, count: 8 * million, start: ours(pickleDoor, "--ack", "log", "--graphite-tags", "graphite", "--compression", "lz4"), load: stream("pickle", pickles)},
 	{name: "3 json ours", what: "ours, KairosDB's REST", unit: "sample", warm: 4 * million, count: 4 * million, start: ours(restDoor, "--ack", "log"), load: requests(kairosPoints, 8, 1)},
 	{name: "3 json VictoriaMetrics", tool: "victoria-metrics", what: "VictoriaMetrics, OpenTSDB's /api/put", unit: "sample", warm: seriesWarm, count: 2 * million, start: victoria("opentsdbHTTP"), load: requests(opentsdbPoints, 8, 1), least: victoriaFlush},
 

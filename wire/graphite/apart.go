@@ -104,10 +104,11 @@ func (p *pickles) layAlone(point *sent, req *wire.Request, b *wire.Batch) bool {
 }
 
 // layOne lays a point as a record, if no point of its series came before.
-func (p *pickles) layOne(series wire.Outline, value []byte, req *wire.Request, b *wire.Batch) bool {
+func (p *pickles) layOne(series *wire.Outline, value []byte, req *wire.Request, b *wire.Batch) bool {
 	if !p.apart.First(series) {
 		return false
 	}
-	series.Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: p.stamp.ms, Stamp: p.stamp.digits, Value: value})
+	p.single = wire.Single{Time: p.stamp.ms, Stamp: p.stamp.digits, Value: value}
+	series.Lay(b, req.Topics[wire.KindMetric], &p.single)
 	return true
 }

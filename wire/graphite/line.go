@@ -12,6 +12,7 @@ type lines struct {
 	metric wire.Metric
 	known  wire.Outlines
 	stamp  wire.Stamp
+	point  wire.Single // of a line that is not like the last one
 	digits [20]byte
 }
 
@@ -34,10 +35,11 @@ func (p *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 	if stamp == nil {
 		return refused(b, tooFewWords, 0)
 	}
-	var point wire.Single
+	p.point = wire.Single{}
+	point := &p.point
 	var why reason
 	if ms, ok := writtenSeconds(stamp); ok {
-		point = wire.Single{Time: ms, Stamp: stamp, Zeros: "000"}
+		*point = wire.Single{Time: ms, Stamp: stamp, Zeros: "000"}
 	} else if point.Time, why = seconds(stamp); why == taken {
 		point.Time, why = milliseconds(point.Time, req.Now)
 		point.Stamp = strconv.AppendInt(p.digits[:0], point.Time, 10)
@@ -59,7 +61,7 @@ func (p *lines) Parse(req *wire.Request, b *wire.Batch) *wire.Fault {
 		}
 		series = p.known.Learn(kind, name, nil, &p.metric, from)
 	}
-	series.Lay(b, req.Topics[wire.KindMetric], &point)
+	series.Lay(b, req.Topics[wire.KindMetric], point)
 	return nil
 }
 
@@ -94,8 +96,8 @@ func (p *lines) expected(text []byte) (value []byte, end int) {
 
 // layExpected lays the point of the line that expected read.
 func (p *lines) layExpected(value []byte, req *wire.Request, b *wire.Batch) {
-	ms, digits := p.stamp.Time()
-	p.known.Met().Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: digits, Value: value})
+	series := p.known.Met()
+	series.Lay(b, req.Topics[wire.KindMetric], p.stamp.At(value))
 }
 
 // Run implements wire.Runner.

@@ -17,9 +17,11 @@ type pickles struct {
 	apart   wire.Apart
 	gathers bool        // the last frame was not one of points that each have a series, of the usual shape: nor will the next be
 	next    wire.Single // a point at the last one's time; its value is in room
+	single  wire.Single // any other
 	room    [mostThousandths]byte
 	digits  []byte // of the frame's times and values
 	stamp   stamp
+	found   wire.Outline
 	machine machine
 }
 
@@ -198,18 +200,20 @@ func (p *pickles) seriesOf(name []byte, b *wire.Batch) (series int32, why reason
 	return int32(p.series.OfOutline(outline, b)) + 1, taken
 }
 
-func (p *pickles) outline(name []byte, b *wire.Batch) (wire.Outline, reason) {
+// outline finds a name's series, or learns it. It is valid until the next.
+func (p *pickles) outline(name []byte, b *wire.Batch) (of *wire.Outline, why reason) {
 	if kind, expected, _ := p.known.Next(); kind == leading && expected != nil && string(expected) == string(name) {
 		return p.known.Met(), taken
 	}
-	outline, ok := p.known.Find(leading, name, nil)
+	found, ok := p.known.Find(leading, name, nil)
 	if !ok {
 		if why := p.names.read(name, &p.metric, b); why != taken {
-			return outline, why
+			return nil, why
 		}
-		outline = p.known.Learn(leading, name, nil, &p.metric, from)
+		found = p.known.Learn(leading, name, nil, &p.metric, from)
 	}
-	return outline, taken
+	p.found = found
+	return &p.found, taken
 }
 
 // pair is the two values of a sequence of two.

@@ -20,8 +20,7 @@ func (p *parser) layApart(topic []byte) bool {
 		if end == 0 || !p.apart.First(outline) {
 			break
 		}
-		point := &p.known.point
-		outline.Lay(p.Batch, topic, &wire.Single{Time: point.ms, Stamp: point.stamp, Value: point.value})
+		outline.Lay(p.Batch, topic, &p.known.point.Single)
 		c.at = wire.SkipSpace(p.body, end)
 		if c.sees(']') {
 			if wire.SkipSpace(p.body, c.at+1) == len(p.body) {
@@ -40,12 +39,12 @@ func (p *parser) layApart(topic []byte) bool {
 
 // lone finds the series of the element that starts at body[at], if it is a usual metric with one point of a known series, and where it
 // ends; else end is 0.
-func (p *parser) lone(at int) (outline wire.Outline, end int) {
+func (p *parser) lone(at int) (outline *wire.Outline, end int) {
 	if outline, end = p.expected(at); end > 0 {
 		return outline, end
 	}
 	if !p.recall(at) || len(p.usual.points) > 1 {
 		return outline, 0
 	}
-	return p.usual.outlines[p.known.point.kind], p.usual.end
+	return &p.usual.outlines[p.known.point.kind], p.usual.end
 }

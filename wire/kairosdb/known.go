@@ -28,7 +28,7 @@ func (p *parser) again(at int) (end int) {
 	for i := range u.points {
 		point := &u.points[i]
 		if series[point.kind] == 0 {
-			series[point.kind] = 1 + p.series.OfOutline(u.outlines[point.kind], p.Batch)
+			series[point.kind] = 1 + p.series.OfOutline(&u.outlines[point.kind], p.Batch)
 		}
 		p.take(series[point.kind]-1, point)
 	}
@@ -36,7 +36,7 @@ func (p *parser) again(at int) (end int) {
 }
 
 func (p *parser) take(series int, point *written) {
-	p.series.AddWritten(series, point.ms, point.stamp, point.value)
+	p.series.AddWritten(series, point.Time, point.Stamp, point.Value)
 }
 
 // recall takes the element that starts at body[at] apart, and reports whether it is a usual metric whose series are known.
@@ -60,7 +60,7 @@ func (p *parser) recall(at int) bool {
 
 // expected finds the series of the metric that starts at body[at] and where that ends, if it has one point, its series is the one that
 // followed the last time, and all but the numbers is spelled as it was then; else end is 0.
-func (p *parser) expected(at int) (outline wire.Outline, end int) {
+func (p *parser) expected(at int) (outline *wire.Outline, end int) {
 	k := &p.known
 	code, head, tail := k.Next()
 	rest := p.body[at:]
@@ -68,7 +68,7 @@ func (p *parser) expected(at int) (outline wire.Outline, end int) {
 		return outline, 0
 	}
 	rest = rest[len(head):]
-	stamp, ms, comma := k.point.stamp, k.point.ms, k.commas[code/uint8(kinds)]
+	stamp, ms, comma := k.point.Stamp, k.point.Time, k.commas[code/uint8(kinds)]
 	if !bytes.HasPrefix(rest, stamp) {
 		size := 0
 		size, ms = leadingStamp(rest)
@@ -88,7 +88,7 @@ func (p *parser) expected(at int) (outline wire.Outline, end int) {
 	if size == 0 || code%uint8(kinds) != uint8(kind) || !bytes.HasPrefix(rest, tail) {
 		return outline, 0
 	}
-	k.point.ms, k.point.stamp, k.point.value = ms, stamp, value
+	k.point.Time, k.point.Stamp, k.point.Value = ms, stamp, value
 	return k.Met(), len(p.body) - len(rest) + len(tail)
 }
 

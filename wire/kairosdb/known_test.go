@@ -32,8 +32,8 @@ func TestExpected(t *testing.T) {
 			at := 1
 			for i, metric := range metrics {
 				_, end := p.expected(at)
-				if point := p.known.point; end != at+len(metric) || point.ms != int64(stamps[i]) || string(point.stamp) != fmt.Sprint(stamps[i]) || string(point.value) != value {
-					t.Errorf("%s: ends at %d, %d %s %s", metric, end, point.ms, point.stamp, point.value)
+				if point := p.known.point; end != at+len(metric) || point.Time != int64(stamps[i]) || string(point.Stamp) != fmt.Sprint(stamps[i]) || string(point.Value) != value {
+					t.Errorf("%s: ends at %d, %d %s %s", metric, end, point.Time, point.Stamp, point.Value)
 				}
 				at = end + 1
 			}

@@ -121,7 +121,8 @@ func (p *parser) refusePoint(m *metric, of subject, code wire.Code, at int, raw 
 func (p *parser) seriesOf(m *metric, kind pointKind) int {
 	if m.series[kind] == 0 {
 		of := wire.Metric{Name: m.name, Tags: p.sorted, Type: kindNames[kind], TTL: m.ttl}
-		m.series[kind] = int32(p.series.OfOutline(p.outline(&of, kind), p.Batch)) + 1
+		outline := p.outline(&of, kind)
+		m.series[kind] = int32(p.series.OfOutline(&outline, p.Batch)) + 1
 	}
 	return int(m.series[kind]) - 1
 }

@@ -89,8 +89,8 @@ func (l *lines) expected(text []byte) (value []byte, end int) {
 
 // layExpected lays the point of the line that expected read.
 func (l *lines) layExpected(value []byte, req *wire.Request, b *wire.Batch) {
-	ms, digits := l.stamp.Time()
-	l.known.Met().Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: digits, Value: value})
+	series := l.known.Met()
+	series.Lay(b, req.Topics[wire.KindMetric], l.stamp.At(value))
 }
 
 // Run implements wire.Runner.
@@ -131,7 +131,8 @@ func (l *lines) again(s *sample, req *wire.Request, b *wire.Batch) bool {
 	if !ok {
 		return false
 	}
-	point := wire.Single{Time: ms, Stamp: s.time, Value: s.value}
+	l.point = wire.Single{Time: ms, Stamp: s.time, Value: s.value}
+	point := &l.point
 	if s.suffix == 0 && ms < secondsBelow {
 		point.Time, point.Zeros = ms*1000, "000"
 	}
@@ -143,7 +144,7 @@ func (l *lines) again(s *sample, req *wire.Request, b *wire.Batch) bool {
 	}
 	series, ok := l.known.Find(s.kind(kind), s.name, s.rest)
 	if ok {
-		series.Lay(b, req.Topics[wire.KindMetric], &point)
+		series.Lay(b, req.Topics[wire.KindMetric], point)
 	}
 	return ok
 }

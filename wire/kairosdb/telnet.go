@@ -14,6 +14,8 @@ type lines struct {
 	longest  int // bytes of a line
 	known    wire.Outlines
 	stamp    wire.Stamp
+	point    wire.Single // of a line that is not like the last one
+	digits   [maxNumber]byte
 	words    [][]byte
 	tags     []wire.Tag
 }
@@ -114,8 +116,8 @@ func (l *lines) put(s *sample, req *wire.Request, b *wire.Batch) *wire.Fault {
 	if !ok {
 		series = l.known.Learn(s.kind(kind), s.name, s.rest, &of, wire.Source{Wire: wireName, Tenant: req.Tenant})
 	}
-	var digits [maxNumber]byte
-	series.Lay(b, req.Topics[wire.KindMetric], &wire.Single{Time: ms, Stamp: strconv.AppendInt(digits[:0], ms, 10), Value: value})
+	l.point = wire.Single{Time: ms, Stamp: strconv.AppendInt(l.digits[:0], ms, 10), Value: value}
+	series.Lay(b, req.Topics[wire.KindMetric], &l.point)
 	return nil
 }
 

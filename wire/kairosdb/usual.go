@@ -33,10 +33,9 @@ func (f form) code(kind pointKind) uint8 { return uint8(f)*uint8(kinds) + uint8(
 
 // written is a data point whose numbers are spelled as a record spells them.
 type written struct {
-	ms           int64
-	stamp, value []byte
-	comma        []byte // what is between the two
-	kind         pointKind
+	wire.Single
+	comma []byte // what is between its numbers
+	kind  pointKind
 }
 
 // keepWritten is how many points' room is kept between requests.
@@ -104,17 +103,17 @@ func (u *usual) cutArray(c *cursor) (from, behind int) {
 func (u *usual) cutPoint(c *cursor) (from, behind int) {
 	var p written
 	from = c.at
-	p.stamp, p.ms = c.stamp()
+	p.Stamp, p.Time = c.stamp()
 	c.pass(',')
 	if u.form == alone {
 		c.word(`"value"`)
 		c.pass(':')
 	}
 	at := c.at
-	p.value, p.kind = c.number()
+	p.Value, p.kind = c.number()
 	if !c.lost {
-		p.comma = c.src[from+len(p.stamp) : at]
+		p.comma = c.src[from+len(p.Stamp) : at]
 		u.points, u.kinds = append(u.points, p), u.kinds|1<<p.kind
 	}
-	return from, at + len(p.value)
+	return from, at + len(p.Value)
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"strings"
 
+	"penstock/segstore/pack"
 	"penstock/wire"
 )
 
@@ -36,6 +37,13 @@ type Layer struct {
 func (l *Layer) Lay(topic, key []byte, hash uint64, size int, time int64) []byte {
 	l.Records = append(l.Records, wire.Record{Topic: topic, Key: bytes.Clone(key), Value: make([]byte, size), Time: time, Hash: hash})
 	return l.Records[len(l.Records)-1].Value
+}
+
+// Pack implements wire.Layer.
+func (l *Layer) Pack(topic []byte, hash uint64, x *pack.Sample) bool {
+	value := bytes.Join([][]byte{x.Text[:x.Head], x.Stamp, []byte(x.Zeros), []byte(","), x.Value, x.Text[x.Head:][:x.Tail]}, nil)
+	copy(l.Lay(topic, x.Key(), hash, len(value), x.Time), value)
+	return true
 }
 
 // Mark implements wire.Layer.

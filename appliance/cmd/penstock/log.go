@@ -124,8 +124,8 @@ type dumper struct {
 
 func (d *dumper) batch(path string, position int64, b segstore.Batch) error {
 	if d.headers {
-		_, err := fmt.Fprintf(d.out, "%s byte=%d bytes=%d offsets=%d..%d records=%d max_time=%d epoch=%d crc=%08x\n",
-			path, position, len(b.Bytes()), b.Base(), b.Last(), b.Count(), b.MaxTime(), b.Epoch(), b.CRC())
+		_, err := fmt.Fprintf(d.out, "%s byte=%d bytes=%d offsets=%d..%d records=%d max_time=%d epoch=%d crc=%08x lz4=%t\n",
+			path, position, len(b.Bytes()), b.Base(), b.Last(), b.Count(), b.MaxTime(), b.Epoch(), b.CRC(), b.Packed())
 		return err
 	}
 	dir := filepath.Dir(path)

@@ -123,7 +123,7 @@ func (p *proof) record() (record, error) {
 		if err != nil {
 			return record{}, err
 		}
-		p.batch, p.walk = recordsOf(b.Bytes()), true
+		p.batch, p.walk = recordsOf(b.Plain()), true
 	}
 }
 

@@ -222,7 +222,7 @@ func (s *shipper) gather(cursor *segstore.Cursor) error {
 			cursor.SkipTo(batch.Base())
 			break
 		}
-		asItIs := !s.t.headers && batch.Base() == s.at.Next && len(batch.Bytes()) <= s.most
+		asItIs := !s.t.headers && !batch.Packed() && batch.Base() == s.at.Next && len(batch.Bytes()) <= s.most
 		if b.count == 0 && asItIs && len(batch.Bytes()) >= mergeBytes/4 {
 			b.take(batch.Bytes())
 			return nil
@@ -243,7 +243,7 @@ func (s *shipper) gather(cursor *segstore.Cursor) error {
 func (s *shipper) lay(batch segstore.Batch) (full bool) {
 	b := s.build
 	next := s.at.Next + int64(b.count)
-	for walk := recordsOf(batch.Bytes()); ; {
+	for walk := recordsOf(batch.Plain()); ; {
 		r, more := walk.next()
 		if !more {
 			return false
