@@ -190,7 +190,7 @@ func (a *Appliance) openLogs() error {
 		RepeatBytes:    c.DedupMemory,
 		RepeatWindow:   c.DedupWindow,
 		Ack:            a.ack(),
-		Pack:           c.Compression == "lz4",
+		Pack:           packs(c),
 		Pin:            c.PinWriters,
 		Seed:           a.routingSeed(),
 		Spooled:        a.spooled,
@@ -203,6 +203,9 @@ func (a *Appliance) openLogs() error {
 	a.set.Store(set)
 	return nil
 }
+
+// packs reports whether samples are kept in LZ4 frames.
+func packs(c *config.Config) bool { return c.Compression == "lz4" }
 
 // ack is the policy's value; config knows only names.
 func (a *Appliance) ack() shard.Ack {

@@ -51,7 +51,7 @@ func (a *Appliance) kept() kafka.Kept {
 		shards = runtime.GOMAXPROCS(0)
 	}
 	return kafka.Kept{Retention: c.Retention, RetentionBytes: map[string]int64{wire.RejectedTopic: c.RejectedBytes}, SegmentBytes: c.SegmentBytes,
-		MessageBytes: c.MaxBodyBytes, Shards: shards, Topics: c.MaxTopics}
+		MessageBytes: c.MaxBodyBytes, Packed: packs(c), Shards: shards, Topics: c.MaxTopics}
 }
 
 // topicGone is what is to be forgotten when a topic was deleted over Kafka's protocol: what its events meant, and who had read how far.

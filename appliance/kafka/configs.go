@@ -15,6 +15,7 @@ type Kept struct {
 	RetentionBytes map[string]int64 // by topic: what its partitions keep together, where that is bounded
 	SegmentBytes   int64
 	MessageBytes   int64 // the largest record
+	Packed         bool  // samples may be in LZ4 frames
 	Shards         int   // of a new topic
 	Topics         int   // the most there are
 }
@@ -34,9 +35,13 @@ func (k *Kept) ofTopic(name string) []entry {
 	if most, bounded := k.RetentionBytes[name]; bounded {
 		retentionBytes = most
 	}
+	compression := "uncompressed"
+	if k.Packed {
+		compression = "lz4"
+	}
 	return []entry{
 		{"cleanup.policy", "delete", kmsg.ConfigTypeList, false},
-		{"compression.type", "uncompressed", kmsg.ConfigTypeString, false},
+		{"compression.type", compression, kmsg.ConfigTypeString, k.Packed},
 		{"max.message.bytes", number(k.MessageBytes), kmsg.ConfigTypeInt, true},
 		{"message.timestamp.type", "CreateTime", kmsg.ConfigTypeString, false},
 		{"min.insync.replicas", "1", kmsg.ConfigTypeInt, false},

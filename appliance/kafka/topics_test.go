@@ -216,6 +216,9 @@ func TestDescribeConfigs(t *testing.T) {
 			all["max.message.bytes"] != "1048576" || all["message.timestamp.type"] != "CreateTime" || all["compression.type"] != "uncompressed" {
 			t.Errorf("version %d: the topic is %v", v, all)
 		}
+		if packed := (&Kept{Packed: true}).ofTopic("t"); !slices.Contains(packed, entry{"compression.type", "lz4", kmsg.ConfigTypeString, true}) {
+			t.Errorf("a topic with packed samples is %v", packed)
+		}
 		if all := told(1); all["broker.id"] != "1" || all["num.partitions"] != "3" || all["max.connections"] != "100" {
 			t.Errorf("version %d: the broker is %v", v, all)
 		}
