@@ -67,7 +67,9 @@ func (d *Draft) codec() uint16 {
 }
 
 // Packed reports whether the batch's records are in a frame.
-func (b *Batch) Packed() bool { return b.bytes[atAttributes+1] == codecLZ4 }
+func (b *Batch) Packed() bool { return isPacked(b.bytes) }
+
+func isPacked(batch []byte) bool { return batch[atAttributes+1] == codecLZ4 }
 
 // Plain is the batch as it were without a frame, but for its CRC. It is in memory of its own if there is one, else it is Bytes. A frame that was not written
 // here has no records.

@@ -197,7 +197,7 @@ func TestPieces(t *testing.T) {
 		{true, 100, 256 << 10}, {true, smallAlone, 256 << 10}, {true, smallAlone + 1, 0}, {true, largeAlone - 1, 0}, {true, largeAlone, 64 << 10}, {true, 1 << 20, 64 << 10},
 	} {
 		o := Options{ReadSynced: c.readSynced}
-		if got := o.pieceOf(c.batch); got != c.want {
+		if got := o.pieceOf(c.batch, false); got != c.want || o.pieceOf(c.batch, true) != 0 {
 			t.Errorf("a batch of %d bytes, a sync behind each: %v: pieces of %d, want %d", c.batch, c.readSynced, got, c.want)
 		}
 	}

@@ -33,6 +33,7 @@ const (
 	feedRejected = wire.MaxRejects / 2
 	feedEcho     = 64 << 10
 	feedLaid     = 2560 // of records that are laid while they are parsed; half as many cost the same, and twice as many
+	feedPacked   = 8192 // of samples that are packed: all of a read
 )
 
 // take parses the whole frames of buf into the batch and says how many bytes they took; when the batch has enough it stores it on the
@@ -68,7 +69,14 @@ func (f *feed) isFull() bool {
 		return false
 	}
 	_, refused := f.w.batch.Rejected()
-	return len(f.w.batch.Records) >= feedRecords || f.w.ticket.Laid() >= feedLaid || refused >= feedRejected || len(f.w.batch.Echo) >= feedEcho
+	return len(f.w.batch.Records) >= feedRecords || f.w.ticket.Laid() >= f.laidMost() || refused >= feedRejected || len(f.w.batch.Echo) >= feedEcho
+}
+
+func (f *feed) laidMost() int {
+	if f.server.opt.Set.Packs() {
+		return feedPacked
+	}
+	return feedLaid
 }
 
 func (f *feed) parse(frame []byte) {
@@ -100,7 +108,7 @@ func (f *feed) run(text []byte) int {
 	}()
 	most := feedRecords - len(w.batch.Records)
 	if w.batch.Layer != nil {
-		most = min(most, feedLaid-w.ticket.Laid())
+		most = min(most, f.laidMost()-w.ticket.Laid())
 	}
 	taken, used, bytes := runner.Run(text, most, &w.request, &w.batch)
 	f.frames += uint64(taken)
