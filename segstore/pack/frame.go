@@ -87,12 +87,15 @@ const farthest = 1 << 15
 // it is kept.
 func (f *Frame) Add(dst []byte, lead int, size uint16, x *Sample) []byte {
 	s, b := x.Series, &f.before
-	if s.after != b.series || s.id == 0 {
+	if s.id == 0 {
+		s.id = lastID.Add(1)
+	}
+	if b.series != 0 && s.after != b.series {
 		s.learn(x, b)
 	}
 	at := f.raw + lead
 	point := len(x.Stamp) + len(x.Zeros) + len(",") + len(x.Value)
-	if distance := at - b.at; s.alike && distance < farthest {
+	if distance := at - b.at; b.series != 0 && s.alike && distance < farthest {
 		dst = f.addAlike(dst, distance, size, x, point)
 	} else {
 		dst = binary.LittleEndian.AppendUint16(append(dst, x.Key()...), size)

@@ -73,15 +73,9 @@ type taken struct {
 // lastID numbers the series of a process, so that none is taken for another.
 var lastID atomic.Uint64
 
-// learn notes how a series' record differs from the one before, if there is one.
+// learn notes how a series' record differs from the one before.
 func (s *Series) learn(x *Sample, b *before) {
 	*s = Series{id: s.id, after: b.series}
-	if s.id == 0 {
-		s.id = lastID.Add(1)
-	}
-	if b.series == 0 {
-		return
-	}
 	s.tails = bytes.Equal(x.tail(), b.tailText())
 	w := sequences{length: 1}
 	if x.Tail < leastTail || !s.learnKey(&w, x.Key(), b.key()) {
