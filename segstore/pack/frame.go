@@ -118,10 +118,8 @@ func (f *Frame) addAlike(dst []byte, distance int, size uint16, x *Sample, point
 	at := len(dst) - 1
 	between := dst[at : at+maxBetween]
 	*(*[maxBetween]byte)(between) = s.between
-	for _, where := range s.distances {
-		if where > 0 {
-			binary.LittleEndian.PutUint16(between[where:], binary.LittleEndian.Uint16(s.between[where:])+uint16(distance))
-		}
+	for _, where := range s.distances[:s.count] {
+		binary.LittleEndian.PutUint16(between[where:], binary.LittleEndian.Uint16(s.between[where:])+uint16(distance))
 	}
 	binary.LittleEndian.PutUint16(between[s.size:], size)
 	dst, f.token = dst[:at+int(s.length)], at+int(s.token)
@@ -147,27 +145,35 @@ func appendTime(dst []byte, p *Point) []byte {
 
 // take closes the open sequence with bytes to be taken.
 func (f *Frame) take(dst []byte, distance, bytes int) []byte {
-	dst = closeSequence(dst, f.token, distance, bytes)
+	high := (len(dst) - f.token - 1) << 4
+	if high >= extended<<4 {
+		dst, high = tellLiterals(dst, f.token)
+	}
+	dst = closeSequence(dst, f.token, high, distance, bytes)
 	f.token = len(dst) - 1
 	return dst
 }
 
-// closeSequence closes the sequence that begins at token with bytes to be taken, and begins the next one.
-func closeSequence(dst []byte, token, distance, bytes int) []byte {
+// tellLiterals makes the open sequence say how many literals it has, but for the upper half of its token, which it returns.
+func tellLiterals(dst []byte, token int) (told []byte, high int) {
 	literals := len(dst) - token - 1
-	of := literals << 4
-	if literals >= extended {
-		dst, of = extend(dst, token, literals), extended<<4
+	if literals < extended {
+		return dst, literals << 4
 	}
+	return extend(dst, token, literals), extended << 4
+}
+
+// closeSequence closes such a sequence with bytes to be taken, and begins the next one.
+func closeSequence(dst []byte, token, high, distance, bytes int) []byte {
 	bytes -= shortest
 	at := len(dst)
 	dst = dst[:at+4]
 	binary.LittleEndian.PutUint16(dst[at:], uint16(distance))
 	if bytes < extended {
-		dst[token] = byte(of | bytes)
+		dst[token] = byte(high | bytes)
 		return dst[:at+3]
 	}
-	dst[token] = byte(of | extended)
+	dst[token] = byte(high | extended)
 	for bytes -= extended; bytes >= 255; bytes -= 255 {
 		dst[at+2] = 255
 		at++
@@ -226,12 +232,8 @@ func (f *Frame) Finish(dst []byte, at int) []byte {
 		dst, f.token = reopen(dst, b.tailed, b.literals), b.tailed
 		dst = append(append(dst, b.tailText()...), 0)
 	}
-	literals := len(dst) - f.token - 1
-	of := literals << 4
-	if literals >= extended {
-		dst, of = extend(dst, f.token, literals), extended<<4
-	}
-	dst[f.token] = byte(of)
+	dst, high := tellLiterals(dst, f.token)
+	dst[f.token] = byte(high)
 	binary.LittleEndian.PutUint32(dst[at:], frameMagic)
 	dst[at+4], dst[at+5], dst[at+6] = flags, largest, checksum
 	binary.LittleEndian.PutUint32(dst[at+7:], uint32(len(dst)-at-frameHead))

@@ -52,7 +52,8 @@ type Series struct {
 	length    uint8
 	token     uint8    // where the open one begins
 	size      uint8    // where the length of the value stands
-	distances [2]uint8 // where there are distances, to which that of the keys is to be added; 0: there is none
+	count     uint8    // of
+	distances [7]uint8 // where there are distances, to which that of the keys is to be added
 }
 
 // maxBetween bounds what two records differ in: names, tags, and what LZ4 says of it.
@@ -82,23 +83,16 @@ func (s *Series) learn(x *Sample, b *before) {
 		return
 	}
 	longer := len(x.Key()) - len(b.key())
+	w.size = w.length
 	w.add([]byte{0, 0})
-	size, open := w.length-2, w.token
 	// The end goes first: what is behind it is taken along.
 	head, other := x.head(), b.headText()
 	end := commonEnd(head, other)
-	start := commonStart(head[:len(head)-end], other[:len(other)-end])
-	if start >= shortest {
-		s.distances[1] = w.take(start, longer)
-		size += moreLiterals(size + 2 - open - 1)
-	} else {
-		start = 0
-	}
-	w.add(head[start : len(head)-end])
 	s.last = taken{uint16(end), int16(longer + len(head) - len(other))}
-	if s.alike = end >= leastEnd && w.length <= maxBetween; s.alike {
+	s.learnBeside(&w, head[:len(head)-end], other[:len(other)-end], longer, shortest)
+	if s.alike = end >= leastEnd && !w.full && w.length <= maxBetween; s.alike {
 		copy(s.between[:], w.room[:w.length])
-		s.length, s.token, s.size = uint8(w.length), uint8(w.token), uint8(size)
+		s.length, s.token, s.size = uint8(w.length), uint8(w.token), uint8(w.size)
 	}
 }
 
@@ -106,40 +100,77 @@ func (s *Series) learn(x *Sample, b *before) {
 func (s *Series) learnKey(w *sequences, key, other []byte) bool {
 	longer := len(key) - len(other)
 	start := commonStart(key, other)
-	end := commonEnd(key[start:], other[start:])
-	switch {
-	case start >= shortest && end >= shortest:
-		s.first = taken{uint16(start), 0}
-		w.add(key[start : len(key)-end])
-		s.distances[0] = w.take(end, longer)
-	case start >= shortest:
-		s.first = taken{uint16(start), 0}
-		w.add(key[start:])
-	default:
-		if end = commonEnd(key, other); end < shortest {
-			return false
-		}
+	if start < shortest {
+		end := commonEnd(key, other)
 		s.lead, s.first = uint16(len(key)-end), taken{uint16(end), int16(longer)}
+		return end >= shortest
+	}
+	s.first = taken{uint16(start), 0}
+	key, other = key[start:], other[start:]
+	end := commonEnd(key, other)
+	if end < shortest {
+		end = 0
+	}
+	s.learnBeside(w, key[:len(key)-end], other[:len(other)-end], 0, worth)
+	if end > 0 {
+		s.take(w, end, longer)
 	}
 	return true
 }
 
-// sequences are some of LZ4's, of which the last is open. They begin with a token's place.
-type sequences struct {
-	room          [4 * maxBetween]byte
-	length, token int
+// worth is from how many bytes on it is worth a sequence to take them, in the midst of others.
+const worth = 8
+
+// learnBeside notes what a text has from another, of which it begins so much farther away than the keys: its start, if that has so many bytes, and if the two are
+// as long, whatever else stands at the same place.
+func (s *Series) learnBeside(w *sequences, text, other []byte, farther, least int) {
+	for at := 0; at < len(text); least = worth {
+		n := commonStart(text[at:], other[min(at, len(other)):])
+		if n >= least && int(s.count) < len(s.distances)-1 { // one is left for a key's end
+			w.add(text[:at])
+			s.take(w, n, farther)
+			text, other, at = text[at+n:], other[at+n:], 0
+		} else {
+			at += n + 1
+		}
+		if len(text) != len(other) {
+			break
+		}
+	}
+	w.add(text)
 }
 
-// add adds literals, but for what would be too much anyhow.
+// take closes the open sequence with bytes that are so much farther away than the keys.
+func (s *Series) take(w *sequences, bytes, farther int) {
+	s.distances[s.count] = w.take(bytes, farther)
+	s.count++
+}
+
+// sequences are some of LZ4's, of which the last is open. They begin with a token's place.
+type sequences struct {
+	room          [maxBetween + 8]byte
+	length, token int
+	size          int  // where the length of the value stands
+	full          bool // they are too many
+}
+
 func (w *sequences) add(literals []byte) {
-	w.length += copy(w.room[w.length:], literals[:min(len(literals), maxBetween)])
+	if w.full = w.full || w.length+len(literals) > maxBetween; !w.full {
+		w.length += copy(w.room[w.length:], literals)
+	}
 }
 
 // take closes the open sequence, and returns where its distance stands.
 func (w *sequences) take(bytes, distance int) (at uint8) {
-	literals := w.length - w.token - 1
-	at = uint8(w.token + 1 + moreLiterals(literals) + literals)
-	w.length = len(closeSequence(w.room[:w.length], w.token, distance, bytes))
+	if w.full = w.full || w.length+4+bytes/255 > maxBetween; w.full {
+		return 0
+	}
+	told, high := tellLiterals(w.room[:w.length], w.token)
+	if w.size > w.token {
+		w.size += len(told) - w.length
+	}
+	at = uint8(len(told))
+	w.length = len(closeSequence(told, w.token, high, distance, bytes))
 	w.token = w.length - 1
 	return at
 }
