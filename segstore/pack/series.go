@@ -52,8 +52,8 @@ type Series struct {
 	length    uint8
 	token     uint8    // where the open one begins
 	size      uint8    // where the length of the value stands
-	count     uint8    // of
-	distances [7]uint8 // where there are distances, to which that of the keys is to be added
+	count     uint8    // how many distances there are
+	distances [7]uint8 // where they are: that of the keys is to be added to each
 }
 
 // maxBetween bounds what two records differ in: names, tags, and what LZ4 says of it.
