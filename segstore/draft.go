@@ -83,7 +83,9 @@ func (d *Draft) Records() Records {
 	d.finish()
 	records := d.bytes[BatchOverhead:]
 	if d.packed {
-		records = unpack(records)
+		if records = unpack(records); records == nil {
+			panic("BUG: a frame that was just written is none")
+		}
 	}
 	return Records{rest: records, baseTime: d.baseTime, left: d.count}
 }

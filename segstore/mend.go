@@ -26,7 +26,7 @@ func (r *recovery) mend(i int, p *patient) error {
 		if p.extendable && p.torn && at.expected != p.nextBase {
 			_, known, err := knownGap(r.l.disk, r.l.dir, at.expected, p.nextBase)
 			if err != nil { // what follows may be all that was acknowledged since: it is not set aside for want of a look at the notes
-				return err
+				return fmt.Errorf("%s ends early, and the notes (*.gap) that may say why can't be read: %w", s.path, err)
 			}
 			if known {
 				p.torn = false // what is missing was given up by a failed sync, and the log went on behind it
