@@ -6,8 +6,6 @@ import (
 	"penstock/segstore"
 	"penstock/segstore/pack"
 	"penstock/wire"
-	carbon "penstock/wire/graphite"
-	"penstock/wire/kairosdb"
 	"penstock/wire/wiretest"
 )
 
@@ -41,16 +39,7 @@ func (p *packs) end() {
 
 // What a packed sample takes, where two shards get every other one at random.
 func TestPackedSizes(t *testing.T) {
-	lines, err := carbon.New(carbon.Settings{Tags: carbon.GraphiteTags})
-	if err != nil {
-		t.Fatal(err)
-	}
-	puts := kairosdb.New(kairosdb.Settings{})
-	for _, c := range []struct {
-		name   string
-		stream *wire.Stream
-		line   func([]byte, *sample) []byte
-	}{{"put", &puts.Streams[0], putLine}, {"graphite", &lines.Streams[0], graphiteLine}} {
+	for _, c := range sizedLines(t) {
 		parser, batch := c.stream.New(), wire.Batch{}
 		req := wire.Request{Topics: wire.DefaultTopics(), Now: 1_790_000_000_000, Decode: new(wiretest.Decoder)}
 		var shards [2]packs

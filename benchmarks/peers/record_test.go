@@ -10,22 +10,30 @@ import (
 	"penstock/wire/wiretest"
 )
 
-// The floor writes for a line what its record takes in our log: a number that was wrong here made a bound of what is none.
-func TestRecordSizes(t *testing.T) {
+// sizedLine is a kind of line, and how many bytes its records take.
+type sizedLine struct {
+	name   string
+	stream *wire.Stream
+	line   func([]byte, *sample) []byte
+	want   int
+}
+
+func sizedLines(t *testing.T) []sizedLine {
+	t.Helper()
 	lines, err := carbon.New(carbon.Settings{Tags: carbon.GraphiteTags})
 	if err != nil {
 		t.Fatal(err)
 	}
 	puts := kairosdb.New(kairosdb.Settings{})
-	for _, c := range []struct {
-		name   string
-		stream *wire.Stream
-		line   func([]byte, *sample) []byte
-		want   int
-	}{
+	return []sizedLine{
 		{"put", &puts.Streams[0], putLine, putRecord},
 		{"graphite", &lines.Streams[0], graphiteLine, graphiteRecord},
-	} {
+	}
+}
+
+// The floor writes for a line what its record takes in our log: a number that was wrong here made a bound of what is none.
+func TestRecordSizes(t *testing.T) {
+	for _, c := range sizedLines(t) {
 		parser, batch := c.stream.New(), wire.Batch{}
 		req := wire.Request{Topics: wire.DefaultTopics(), Now: 1_790_000_000_000, Decode: new(wiretest.Decoder)}
 		var drafts segstore.Drafts
